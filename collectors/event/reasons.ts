@@ -100,6 +100,7 @@ export const inferredBases = {
   initial_scan: 'the first scan of the agent: the file was present, and no installed package contains it',
   change_time_only: 'the change time of the inode: attributes were set, or content was written and its time set back',
   open_socket: 'a socket that was open at the end of the package transaction; the kernel reported no connection',
+  dpkg_log: "dpkg's log of the run: the agent did not see each step in the database",
   database_compared: 'the package database before and after: the agent did not see each step',
   unit_name: 'the name of the unit: a timer has the same',
   writer_unobserved: 'the fact that the agent saw no write by dpkg; the file could not be read',

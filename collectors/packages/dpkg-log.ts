@@ -5,7 +5,7 @@ import { tryRead } from '../host/read-faults.ts';
 import { withFile } from '../host/read-file.ts';
 
 /** The default of dpkg.cfg. */
-const logPath = '/var/log/dpkg.log';
+export const dpkgLogPath = '/var/log/dpkg.log';
 /** The last some 8,000 lines: those of an upgrade of 1,000 packages. */
 const maxBytes = 512 * 1024;
 
@@ -17,13 +17,16 @@ export interface DpkgLog {
   removalMs(name: string, architecture: string): number | undefined;
 }
 
-const line = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) status (\S+) (\S+) (\S+)$/;
+const line = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) status (\S+) (\S+) (\S+)$/;
 const absent: readonly (string | undefined)[] = ['not-installed', 'config-files'];
+
+/** A time of the log in milliseconds since 1970; NaN: it is none. dpkg writes local time. */
+export const loggedMs = (date: string, time: string): number => new Date(`${date}T${time}`).getTime();
 
 /** Reads the end of the log now. A log that cannot be read has no times. */
 export function readDpkgLog(host: Pick<Host, 'open'>): DpkgLog {
   const text = tryRead(() =>
-    withFile(host.open(logPath), (file) => {
+    withFile(host.open(dpkgLogPath), (file) => {
       const start = Math.max(0, Number(file.stat().size) - maxBytes);
       const buffer = Buffer.alloc(maxBytes);
       return buffer.toString('latin1', 0, file.readNow(buffer, start));
@@ -31,12 +34,9 @@ export function readDpkgLog(host: Pick<Host, 'open'>): DpkgLog {
   );
   const times = new Map<string, number>();
   for (const each of (text ?? '').split('\n')) {
-    const [, year, month, day, hour, minute, second, state, name, version] = line.exec(each) ?? [];
+    const [, date = '', time = '', state, name, version] = line.exec(each) ?? [];
     if (name === undefined) continue;
-    // dpkg writes local time.
-    const ms = new Date(
-      ...([year, Number(month) - 1, day, hour, minute, second].map(Number) as [number, number]),
-    ).getTime();
+    const ms = loggedMs(date, time);
     if (!Number.isNaN(ms)) times.set(absent.includes(state) ? name : `${name} ${version}`, ms);
   }
   return {

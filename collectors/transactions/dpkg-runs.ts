@@ -20,6 +20,7 @@ import { argsOf, isNamed } from '../process/program-name.ts';
 import type { FollowedArchive, Provenance } from '../provenance/provenance.ts';
 import type { Timers } from '../timers.ts';
 import { actionOf, addStep, beginSteps, changeOf, isHalf, isUnpackedIn, type PackageSteps } from './dpkg-steps.ts';
+import { loggedState, loggedSteps, openLoggedRuns } from './logged-runs.ts';
 import type { PackageChange, PackageTransaction } from './package-transaction.ts';
 
 /** What the arguments of dpkg ask for. */
@@ -100,6 +101,10 @@ interface Run {
   isOnHost: boolean | undefined;
   /** All states that were written have been read. */
   sawAll: boolean;
+  /** The steps are those in dpkg's log, since some states were not read. */
+  isLogged: boolean;
+  /** The first states that were read, as the log has them. */
+  seen: string[];
   /** The database was read after the end. */
   wasCompared: boolean;
   lastUpdate: string | undefined;
@@ -112,6 +117,8 @@ const maxPackages = 8192;
 const maxRuns = 1024;
 /** Maximum number of control files: one of each package that is unpacked. */
 const maxControls = 1024;
+/** Maximum number of states by which a run is found in dpkg's log. */
+const maxSeen = 16;
 /** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), plus the error of the boot clock. */
 const clockStepNs = 12e6;
 
@@ -127,6 +134,7 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
   const runs = new Map<ProcessEntry, Run>();
   let controls: { control: PackageControl; atNs: BootNs }[] = [];
   const finishing = new Set<Promise<void>>();
+  const logged = openLoggedRuns(host);
 
   const isIdle = ({ packages, archives, hasUnseenArchives }: Run): boolean =>
     packages.size === 0 && archives.length === 0 && !hasUnseenArchives;
@@ -148,6 +156,8 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
       unpackTarget: undefined,
       isOnHost: undefined,
       sawAll: journal.check(),
+      isLogged: false,
+      seen: [],
       wasCompared: false,
       lastUpdate: undefined,
       isFinishing: false,
@@ -223,10 +233,30 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
         return;
       }
       if (run.packages.size === 0) table.inspect(run.actor.entry);
+      // What is known of the package may be from before another run, whose states were not all read.
+      for (const other of runs.values()) if (other !== run && isUncertain(other)) run.sawAll = false;
       steps = beginSteps(before);
       run.packages.set(key, steps);
     }
     addStep(steps, after);
+  };
+
+  /** Takes the steps from dpkg's log if some were not seen. The log also has the runs of which all were seen. */
+  const readLog = (run: Run): void => {
+    if (run.isOnHost !== true && run.packages.size === 0) return;
+    const { image } = run.actor;
+    const epochMs = host.clock.bootEpochMs();
+    const text = logged.take({
+      startMs: epochMs + run.startNs / 1e6,
+      endMs: epochMs + (run.endNs ?? host.clock.bootNs()) / 1e6,
+      operation: image && commandIn(argsOf(image))?.operation,
+      seen: run.seen,
+    });
+    if (run.sawAll || text === undefined) return;
+    const known = new Map([...run.packages.values()].map((steps) => [fullNameOf(steps), steps.before]));
+    run.packages = loggedSteps(text, (name, architecture) => known.get(`${name}:${architecture}`), maxPackages);
+    run.isLogged = true;
+    run.sawAll = true;
   };
 
   // -- The end of a run.
@@ -236,6 +266,7 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     const done = (): void => {
       runs.delete(run.actor.entry);
       try {
+        if (run.isOnHost !== false && run.endNs !== undefined) readLog(run);
         report(run);
       } catch (error) {
         onFault('a run of dpkg could not be reported', error);
@@ -338,7 +369,11 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
       packagesCount: changes.length + run.dropped,
       notes: {
         unobserved,
-        inferred: { ...inferred, ...(!run.sawAll && { 'stepparent.transaction.packages': 'database_compared' }) },
+        inferred: {
+          ...inferred,
+          ...(!run.sawAll && { 'stepparent.transaction.packages': 'database_compared' }),
+          ...(run.isLogged && { 'stepparent.transaction.packages': 'dpkg_log' }),
+        },
       },
     };
   };
@@ -486,6 +521,9 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
         return;
       }
       run.lastUpdate = name;
+      const { after } = change;
+      // dpkg writes other states also when only what is wanted has changed, and does not log them then.
+      if (after?.state.startsWith('half-') && run.seen.length < maxSeen) run.seen.push(loggedState(after));
       addChange(run, change);
     },
     handleLost() {
@@ -519,6 +557,14 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     },
   };
 }
+
+/** Whether the run has changed the host's database, and not all of its states were read. */
+const isUncertain = ({ isOnHost, sawAll }: Run): boolean => isOnHost === true && !sawAll;
+
+const fullNameOf = ({ before, after, begun }: PackageSteps): string => {
+  const row = after ?? before ?? begun;
+  return `${row?.name}:${row?.architecture}`;
+};
 
 /** Packages that can be installed for several architectures have their own steps for each. */
 const keyOf = ({ name, architecture, isMultiple }: DatabaseRow): string =>

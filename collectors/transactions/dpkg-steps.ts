@@ -58,7 +58,7 @@ export function addStep(steps: PackageSteps, row: DatabaseRow | undefined): void
 const isPresent = (row: DatabaseRow | undefined): boolean => row !== undefined && !absentStates.has(row.state);
 const absentStates: ReadonlySet<string> = new Set(['not-installed', 'config-files']);
 /** The package is there, and not half of it. */
-const isWhole = (row: DatabaseRow | undefined): boolean => isPresent(row) && row?.state !== 'half-installed';
+export const isWhole = (row: DatabaseRow | undefined): boolean => isPresent(row) && row?.state !== 'half-installed';
 
 const isUnwanted = (row: DatabaseRow | undefined): boolean => row?.want === 'deinstall' || row?.want === 'purge';
 

@@ -120,6 +120,7 @@ async function hostWith(
       }
       start(800 + serial++, 700, '/usr/bin/dpkg-deb', ['dpkg-deb', '--fsys-tarfile', archive]);
     },
+    exit: (pid: number): void => handle({ kind: 'exit', timeNs: pass(), pid, groupDead: true }),
     /** dpkg writes a state of a package. */
     note(text: string, pid = 700, isSeen = true): void {
       pass();
@@ -317,6 +318,59 @@ describe('a run', () => {
     host.runs.handleUpdate({ name: '0009', pid: 700 });
     const [transaction] = await host.end(stanza('tool', '1'));
     expect(transaction).toMatchObject({ outcome: 'success', packages: [{ action: 'install', state: 'installed' }] });
+  });
+
+  describe('whose updates are gone before they are read', () => {
+    const log = '/var/log/dpkg.log';
+    const lines = (host: { host: { clock: { nowMs(): number } } }, ...texts: readonly string[]): string => {
+      const now = new Date(host.host.clock.nowMs());
+      const time = new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+      return texts.map((text) => `${time.replace('T', ' ')} ${text}\n`).join('');
+    };
+    const append = (host: Awaited<ReturnType<typeof hostWith>>, ...texts: readonly string[]): void =>
+      host.host.change({ [log]: { content: lines(host, ...texts), inode: 5000 } });
+
+    test('takes its steps from the log', async () => {
+      const host = await hostWith(stanza('tool', '1'), {
+        args: ['dpkg', '-r', 'tool'],
+        files: { [log]: { inode: 5000 } },
+      });
+      host.runs.handleUpdate({ name: '0009', pid: 700 });
+      append(
+        host,
+        'startup packages remove',
+        'remove tool:all 1 <none>',
+        'status half-configured tool:all 1',
+        'status installed tool:all 1',
+      );
+      const [transaction] = await host.end(stanza('tool', '1', 'deinstall ok installed'));
+      expect(transaction).toMatchObject({
+        outcome: 'failure',
+        packages: [{ name: 'tool', version: '1', action: 'remove', applied: false, state: 'installed' }],
+        notes: { inferred: { 'stepparent.transaction.packages': 'dpkg_log' } },
+      });
+      expect(host.faults).toEqual([]);
+    });
+
+    test('makes the former state of the next run uncertain, which the log has too', async () => {
+      const host = await hostWith('', { files: { [log]: { inode: 5000 } } });
+      host.runs.handleUpdate({ name: '0008', pid: 700 });
+      host.start(701, 600, '/usr/bin/dpkg', ['dpkg', '-i', 'tool2.deb']);
+      host.note(stanza('tool', '1', 'install reinstreq half-installed'), 701);
+      host.note(stanza('tool', '2'), 701);
+      append(
+        host,
+        ...['startup archives install', 'install tool:all <none> 1', 'status half-installed tool:all 1'],
+        ...['status unpacked tool:all 1', 'startup archives install', 'upgrade tool:all 1 2'],
+        ...['status half-installed tool:all 1', 'status unpacked tool:all 2'],
+      );
+      host.exit(701);
+      const transactions = await host.end(stanza('tool', '2'));
+      expect(transactions.map(({ packages: [first] }) => [first?.action, first?.version])).toEqual([
+        ['install', '1'],
+        ['upgrade', '2'],
+      ]);
+    });
   });
 
   test('that goes on when the agent ends has an unknown result', async () => {
