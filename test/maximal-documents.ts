@@ -95,6 +95,7 @@ const stepparent: Stepparent = {
     ],
     diff: '-a\n+b\n',
   },
+  verification: { off: ['allow_unauthenticated', 'no_debsig'] },
   unlisted: { packages: ['a b', 'c'], archives: ['/srv/a b.deb', ''], sha256: ['c'.repeat(64), ''] },
   transaction: {
     id: '01234567-3-3',
@@ -149,6 +150,9 @@ const stepparent: Stepparent = {
         cached_before: true,
       },
     ],
+    held: ['a b 1:1.0-1', 'c "d"\n'],
+    released: ['e 1'],
+    blocked_fixes: ['a b 1:1.0-1, stable-security has 1:2.0-1'],
     lost_fixes: ['a b 1:1.0-1, stable-security has 1:2.0-1', 'c "d"\n'],
     downgrades: ['a b 1:2.0-1 -> 1:1.0-1', 'c 2-1 -> 1-1'],
     verified: false,

@@ -84,6 +84,8 @@ export const packageEventTypes: Readonly<Record<PackageAction, string>> = {
   reinstall: 'change',
   remove: 'deletion',
 };
+/** `event.action` of a package transaction that only puts packages on hold, or releases them. */
+export const selectionActions = ['hold', 'unhold'] as const;
 /** `event.type` of a package transaction that changed nothing. */
 export const unchangedEventType = 'info';
 
@@ -105,6 +107,7 @@ export const eventClasses: readonly EventClass[] = [
   ...packageActions.flatMap((action) =>
     [packageEventTypes[action], unchangedEventType].map((type) => eventClass('transaction', 'package', type, action)),
   ),
+  ...selectionActions.map((action) => eventClass('transaction', 'package', 'change', action)),
   eventClass('connection', 'network', 'connection', 'connection_attempted', ['start']),
   eventClass('survivors', 'process', 'info', 'processes-left-running'),
 ];

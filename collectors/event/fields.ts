@@ -116,6 +116,18 @@ const leaderFields = {
   same_as_process: { type: 'boolean', about: 'Whether the leader is the process itself' },
 } as const satisfies Fields;
 
+/** Arguments of dpkg and rpm that turn the verification of packages off. */
+const managerVerificationOff = [
+  ...(['nosignature', 'nodigest', 'noverify', 'pkgverify_level'] as const),
+  ...(['force_bad_verify', 'no_debsig'] as const),
+] as const;
+/** Arguments of apt, aptitude, dnf and zypper that do the same. */
+const frontEndVerificationOff = [
+  ...(['allow_unauthenticated', 'force_yes', 'allow_untrusted', 'allow_insecure_repositories'] as const),
+  ...(['allow_weak_repositories', 'allow_downgrade_to_insecure_repositories'] as const),
+  ...(['nogpgcheck', 'gpgcheck', 'no_gpg_checks', 'allow_unsigned_rpm'] as const),
+] as const;
+
 /** An ancestor, or another process that an event lists. */
 const stepFields = {
   entity_id: { ...processFields.entity_id, required: true },
@@ -274,9 +286,12 @@ const stepparentFields = {
       operation: {
         type: 'keyword',
         required: true,
-        values: ['install', 'upgrade', 'unpack', 'configure', 'remove', 'purge', 'query', 'verify', 'build', 'other'],
+        values: [
+          ...(['install', 'upgrade', 'unpack', 'configure', 'remove', 'purge', 'select'] as const),
+          ...(['query', 'verify', 'build', 'other'] as const),
+        ],
         journal: 'STEPPARENT_PACKAGE_OPERATION',
-        about: 'What the package manager does',
+        about: 'What the package manager does; `select`: it changes which packages are on hold or to be removed',
       },
       packages: {
         type: 'keyword',
@@ -311,9 +326,9 @@ const stepparentFields = {
         type: 'keyword',
         list: true,
         journal: 'STEPPARENT_PACKAGE_VERIFICATION_OFF',
-        values: ['nosignature', 'nodigest', 'noverify', 'pkgverify_level', 'force_bad_verify', 'no_debsig'],
+        values: managerVerificationOff,
         about:
-          'Arguments that turn the verification of packages off: options of rpm, and its macro `_pkgverify_level` if it does not ask for signatures; options of dpkg, which verifies packages only if debsig-verify is installed. Absent without any; configuration files are not read',
+          'Arguments that turn the verification of packages off: options of rpm, and its macro `_pkgverify_level` if it does not ask for signatures; options of dpkg, which verifies packages only if debsig-verify is installed. Absent without any; configuration files are not read. `stepparent.verification.off` also has the options of apt, dnf and zypper',
       },
     },
   },
@@ -640,6 +655,29 @@ const stepparentFields = {
         about:
           'The downgrades below a version that a security source of apt offers and that the former version contained: `NAME VERSION, SUITE has SECURITY-VERSION`. Only of dpkg',
       },
+      held: {
+        type: 'keyword',
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_HELD',
+        about:
+          'The installed packages that were put on hold, so that they are not upgraded, at most 64: `NAME VERSION`. Only of dpkg',
+      },
+      released: {
+        type: 'keyword',
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_RELEASED',
+        about: 'The installed packages that are no longer on hold, at most 64: `NAME VERSION`. Only of dpkg',
+      },
+      blocked_fixes: {
+        type: 'keyword',
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_BLOCKED_FIXES',
+        about:
+          'The packages that were put on hold below a version that a security source of apt offers: `NAME VERSION, SUITE has SECURITY-VERSION`. Only of dpkg',
+      },
       verified: {
         type: 'boolean',
         on: ['transaction'],
@@ -696,6 +734,21 @@ const stepparentFields = {
         about: 'Paths of their archives',
       },
       sha256: { type: 'keyword', list: true, required: true, about: 'SHA-256 of their archives' },
+    },
+  },
+  verification: {
+    about: 'What turns the verification of the packages of a transaction off',
+    on: ['transaction'],
+    fields: {
+      off: {
+        type: 'keyword',
+        list: true,
+        required: true,
+        journal: 'STEPPARENT_VERIFICATION_OFF',
+        values: [...managerVerificationOff, ...frontEndVerificationOff],
+        about:
+          'Arguments of dpkg or rpm, and of apt, aptitude, dnf, yum, zypper and the like above them in the transaction: an option without its dashes, or a setting of the same meaning; `gpgcheck` is any setting of dnf with that name that is set to 0. Absent without any and for another root; configuration files are not read',
+      },
     },
   },
   lineage: {

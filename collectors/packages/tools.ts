@@ -66,7 +66,7 @@ export const packageTools: readonly PackageTool[] = [
   // No updater: the daily timer of apt starts it.
   { names: ['unattended-upgrade', 'unattended-upgrades'], managers: dpkg, role: 'front end' },
   { names: ['aptd', 'qaptworker3'], managers: dpkg, role: 'daemon' },
-  { names: ['dpkg-preconfigure', 'dselect', 'tasksel'], managers: dpkg, role: 'wrapper' },
+  { names: ['apt-mark', 'dpkg-preconfigure', 'dselect', 'tasksel'], managers: dpkg, role: 'wrapper' },
   { names: [], paths: ['/usr/share/debconf/frontend'], managers: dpkg, role: 'wrapper' },
   {
     names: [],

@@ -1,4 +1,4 @@
-// Finds packages that went below a version that a security source offers, by apt's package lists.
+// Finds packages that went below a version that a security source offers, or are kept below it, by apt's package lists.
 
 import { setImmediate } from 'node:timers/promises';
 import type { UnobservedReason } from '../event/reasons.ts';
@@ -8,19 +8,19 @@ import { packageLists } from './list-names.ts';
 import { type ListFiles, maxLists, readList, readListNames, readReleaseBytes } from './read-lists.ts';
 import { parseInRelease, type ReleaseFile } from './release-file.ts';
 
-/** A package that went from one version to another. */
+/** A package that went from one version to another, or, without a former version, that is kept at one. */
 export interface VersionChange {
   name: string;
   architecture: string | undefined;
   version: string;
-  formerVersion: string;
+  formerVersion: string | undefined;
 }
 
-/** A package that has lost a security update. */
+/** A package that has lost a security update, or is kept from one. */
 interface LostFix {
   name: string;
   version: string;
-  /** The highest version of a security source that the former version contained. */
+  /** The highest version of a security source; if the package had a former version, of those that it contained. */
   securityVersion: string;
   /** Suite of that source, by its Release file. */
   suite: string | undefined;
@@ -120,7 +120,7 @@ function addFix(
     const securityVersion = fieldOf(stanza, 'Version');
     const isLost =
       compareVersions(change.version, securityVersion) < 0 &&
-      compareVersions(securityVersion, change.formerVersion) <= 0;
+      (change.formerVersion === undefined || compareVersions(securityVersion, change.formerVersion) <= 0);
     const known = best.get(change)?.securityVersion;
     if (!isLost || (known !== undefined && compareVersions(securityVersion, known) <= 0)) continue;
     best.set(change, { name, version: change.version, securityVersion, suite });

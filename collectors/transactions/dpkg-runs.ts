@@ -19,7 +19,17 @@ import type { ProcessTable } from '../process/process-table.ts';
 import { argsOf, isNamed } from '../process/program-name.ts';
 import type { FollowedArchive, Provenance } from '../provenance/provenance.ts';
 import type { Timers } from '../timers.ts';
-import { actionOf, addStep, beginSteps, changeOf, isHalf, isUnpackedIn, type PackageSteps } from './dpkg-steps.ts';
+import {
+  actionOf,
+  addStep,
+  beginSteps,
+  changeOf,
+  isHalf,
+  isSelection,
+  isUnpackedIn,
+  type PackageSteps,
+  selectionOf,
+} from './dpkg-steps.ts';
 import { loggedState, loggedSteps, openLoggedRuns } from './logged-runs.ts';
 import type { PackageChange, PackageTransaction } from './package-transaction.ts';
 
@@ -272,7 +282,8 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
         onFault('a run of dpkg could not be reported', error);
       }
     };
-    if (run.sawAll || run.isOnHost === false) {
+    // Selections are not in updates: dpkg writes them into its status file.
+    if ((run.sawAll && !selects(run)) || run.isOnHost === false) {
       done();
       return;
     }
@@ -305,6 +316,11 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     const place = hasPlace(run) ? table.placeOf(run.actor).place : undefined;
     if (run.packages.size === 0 && isElsewhere(run, command, place)) return transactionElsewhere(run, command, place);
     return isIdle(run) ? undefined : transactionOnHost(run, command);
+  };
+  /** Whether the run is to change selections, or may be, because its arguments were not observed. */
+  const selects = ({ actor: { image } }: Run): boolean => {
+    const args = image && argsOf(image);
+    return args === undefined || deps.commandOf(args)?.operation === 'select';
   };
   const commandIn = (args: readonly string[] | undefined): DpkgCommand | undefined => args && deps.commandOf(args);
   /** A run that has changed the host's database, or did nothing, need not be looked up. */
@@ -352,7 +368,9 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
 
   const transactionOnHost = (run: Run, command: DpkgCommand | undefined): PackageTransaction | undefined => {
     const { changes, hasFailed, inferred, isArchiveUnseen } = changesOf(run, command);
-    if (changes.length === 0 && !hasFailed) return undefined;
+    const isSelecting = changes.length > 0 || selects(run);
+    const selections = isSelecting ? [...run.packages.values()].flatMap((steps) => selectionOf(steps) ?? []) : [];
+    if (changes.length === 0 && selections.length === 0 && !hasFailed) return undefined;
     const unobserved: Record<string, UnobservedReason> = {};
     if (run.dropped > 0) unobserved['stepparent.transaction.packages'] = 'too_many_packages';
     if (isArchiveUnseen) unobserved['stepparent.transaction.packages.archive'] = 'archive_unseen';
@@ -362,10 +380,12 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     return {
       ...commonOf(run),
       outcome,
-      changed: changes.some(({ applied }) => applied === true) || (run.sawAll ? false : undefined),
+      changed:
+        selections.length > 0 || changes.some(({ applied }) => applied === true) || (run.sawAll ? false : undefined),
       root: '/',
       database: directory,
       packages: changes,
+      ...(selections.length > 0 && { selections }),
       packagesCount: changes.length + run.dropped,
       notes: {
         unobserved,
@@ -541,7 +561,14 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
       // dpkg locks its database: the next run may wait with its archives while this one writes.
       const row = change.after ?? change.before;
       const owners = active.filter(({ packages }) => row !== undefined && packages.has(keyOf(row)));
-      const [only, other] = [owners, active, possible].find((runs) => runs.length > 0) ?? [];
+      // dpkg ends when it has written them.
+      const selecting = isSelection(change.before, change.after)
+        ? possible
+            .filter(selects)
+            .toSorted((a, b) => endOf(a) - endOf(b))
+            .slice(0, 1)
+        : [];
+      const [only, other] = [selecting, owners, active, possible].find((runs) => runs.length > 0) ?? [];
       if (only === undefined || other !== undefined) return false;
       only.sawAll = false;
       addChange(only, change);
@@ -569,6 +596,8 @@ const fullNameOf = ({ before, after, begun }: PackageSteps): string => {
 /** Packages that can be installed for several architectures have their own steps for each. */
 const keyOf = ({ name, architecture, isMultiple }: DatabaseRow): string =>
   isMultiple ? `${name}:${architecture}` : name;
+
+const endOf = ({ endNs }: Run): number => endNs ?? Number.POSITIVE_INFINITY;
 
 const isReplacedIn = (steps: PackageSteps): boolean => {
   const { before, after } = steps;

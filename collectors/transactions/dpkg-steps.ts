@@ -3,7 +3,7 @@
 import { compareVersions } from '../packages/compare-versions.ts';
 import type { DatabaseRow } from '../packages/installed-versions.ts';
 import type { PackageControl } from '../packages/script-file.ts';
-import type { PackageChange } from './package-transaction.ts';
+import type { PackageChange, SelectionChange } from './package-transaction.ts';
 
 /** The states of one package in one run of dpkg. */
 export interface PackageSteps {
@@ -124,6 +124,23 @@ export function changeOf(
   if (!isChanged) return undefined;
   return { ...common, version: versionOf(after), action: undefined, applied: after.state !== 'half-configured' };
 }
+
+/** Whether an installed package was put on hold or released. Undefined: neither. */
+export function selectionOf({ before, after }: PackageSteps): SelectionChange | undefined {
+  if (after === undefined || !isPresent(after)) return undefined;
+  const isHeld = after.want === 'hold';
+  if (isHeld === (before?.want === 'hold')) return undefined;
+  const { name, version, architecture } = after;
+  return { name, version, architecture, isHeld };
+}
+
+/** Whether the rows differ in nothing but what is wanted, as after `dpkg --set-selections`. */
+export const isSelection = (before: DatabaseRow | undefined, after: DatabaseRow | undefined): boolean =>
+  before !== undefined &&
+  after !== undefined &&
+  before.want !== after.want &&
+  before.state === after.state &&
+  before.version === after.version;
 
 /** dpkg writes these states when another package has activated a trigger. */
 const triggerStates: ReadonlySet<string> = new Set(['triggers-awaited', 'triggers-pending']);

@@ -27,6 +27,14 @@ export interface PackageChange {
   provenance?: Answer<ArchiveProvenance>;
 }
 
+/** A package that was put on hold, or released. */
+export interface SelectionChange {
+  name: string;
+  version: string;
+  architecture: string;
+  isHeld: boolean;
+}
+
 /** What the package lists of apt say about the content of an archive. */
 export interface ArchiveProvenance {
   fields: ProvenanceFields;
@@ -81,6 +89,8 @@ export interface PackageTransaction {
   /** Directory of the database, as the host names it. Undefined: not observed. */
   database: string | undefined;
   packages: readonly PackageChange[];
+  /** Only of dpkg. */
+  selections?: readonly SelectionChange[];
   /** Number of packages; more than `packages` has if that was cut. */
   packagesCount: number;
   /** Undefined: the database is not compared. */

@@ -2,14 +2,8 @@
 
 import path from 'node:path';
 import { type Answer, ask } from '../answer.ts';
-import {
-  ecsVersion,
-  type PackageAction,
-  packageActions,
-  type StepparentEvent,
-  type TransactionFields,
-} from '../event/event.ts';
-import { packageEventTypes, unchangedEventType } from '../event/event-classes.ts';
+import { ecsVersion, packageActions, type StepparentEvent, type TransactionFields } from '../event/event.ts';
+import { packageEventTypes, selectionActions, unchangedEventType } from '../event/event-classes.ts';
 import type { Notes } from '../event/notes.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { withNamedCallers } from '../packages/named-callers.ts';
@@ -27,13 +21,14 @@ import { describeLifecycle } from '../process/lifecycle.ts';
 import type { PackageKnowledge } from '../process/observe-exec.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { withVerified } from '../process/verified-lineage.ts';
-import type { LostFixes } from '../provenance/lost-fixes.ts';
+import type { LostFixes, VersionChange } from '../provenance/lost-fixes.ts';
 import type { Provenance } from '../provenance/provenance.ts';
 import {
   type ArchiveProvenance,
   type PackageChange,
   type PackageTransaction,
   rpmPackageText,
+  type SelectionChange,
 } from './package-transaction.ts';
 
 /** The process table and the host data from which `observeTransaction` takes the fields. */
@@ -55,7 +50,7 @@ export interface ObservedTransaction {
   database: Promise<void> | undefined;
   /** Settles when it is known where the archives came from. Undefined: it is known, or there are none. */
   archives: Promise<void> | undefined;
-  /** Settles when it is known which security updates were removed. Undefined: none can have been, or it is not asked. */
+  /** Settles when it is known which security updates were removed or are blocked. Undefined: none can be, or it is not asked. */
   fixes: Promise<void> | undefined;
   /** Builds the event with the answers that are known by now. */
   document(): StepparentEvent;
@@ -71,6 +66,8 @@ const maxPackages = 256;
 const maxDifferences = 64;
 /** Maximum number of downgrades in an event. */
 const maxDowngrades = 64;
+/** Maximum number of packages in an event that were put on hold, and of those that were released. */
+const maxSelections = 64;
 
 /** `package.type`, by the package manager. */
 const packageTypes = { dpkg: 'deb', rpm: 'rpm' } as const;
@@ -99,7 +96,9 @@ export function observeTransaction(
   const atNs = endNs ?? startNs;
   const packages = keptOf(transaction.packages);
   const unread = packages.map(({ provenance }) => provenance?.pending).filter((each) => each !== undefined);
-  const fixes = askLostFixes(transaction, lostFixes);
+  const lostAnswer = askFixes(downgradesIn(transaction), lostFixes);
+  const blockedAnswer = askFixes(holdsIn(transaction), lostFixes);
+  const fixes = [lostAnswer, blockedAnswer].flatMap((answer) => answer?.pending ?? []);
   const isCut = transaction.packagesCount > packages.length;
   const event = {
     id: `${context.bootId.slice(0, 8)}-transaction-${Math.round(atNs / 1e3)}-${context.nextSerial()}`,
@@ -118,12 +117,14 @@ export function observeTransaction(
     program: pending.length === 0 ? undefined : Promise.all(pending).then(() => {}),
     database: comparison?.pending,
     archives: unread.length === 0 ? undefined : Promise.all(unread).then(() => {}),
-    fixes: fixes?.pending,
+    fixes: fixes.length === 0 ? undefined : Promise.all(fixes).then(() => {}),
     document() {
       const { fields, inferred, verified } = genuine();
       const compared = comparisonOf(transaction);
       const downgrades = downgradesOf(transaction, compared.unobserved);
-      const lost = fixes && lostFixesOf(fixes);
+      const selections = selectionsOf(transaction);
+      const lost = lostAnswer && fixesOf('lost_fixes', lostAnswer);
+      const blocked = blockedAnswer && fixesOf('blocked_fixes', blockedAnswer);
       const notes: Notes = {
         unobserved: {
           ...actorNotes.unobserved,
@@ -131,6 +132,7 @@ export function observeTransaction(
           ...compared.unobserved,
           ...unknownOf(packages),
           ...lost?.unobserved,
+          ...blocked?.unobserved,
         },
         inferred: { ...actorNotes.inferred, ...transaction.notes.inferred, ...inferred },
         truncated: {
@@ -139,6 +141,7 @@ export function observeTransaction(
           ...(isCut && { 'stepparent.transaction.packages': packages.length }),
           ...compared.truncated,
           ...downgrades.truncated,
+          ...selections.truncated,
         },
       };
       const document: StepparentEvent = {
@@ -162,6 +165,8 @@ export function observeTransaction(
             ...compared.fields,
             ...downgrades.fields,
             ...lost?.fields,
+            ...selections.fields,
+            ...blocked?.fields,
           },
           ...notesOf(notes),
         },
@@ -173,7 +178,11 @@ export function observeTransaction(
 }
 
 /** `event.type` and `event.action`: what was applied, or, if nothing was, what the transaction was to do. */
-function classOf({ packages, changed }: PackageTransaction): { type: string[]; action?: PackageAction } {
+function classOf({ packages, changed, selections = [] }: PackageTransaction): { type: string[]; action?: string } {
+  if (packages.length === 0 && selections.length > 0) {
+    const [hold, unhold] = selectionActions;
+    return { type: ['change'], action: selections.some(({ isHeld }) => isHeld) ? hold : unhold };
+  }
   const applied = packages.filter((change) => change.applied === true);
   const done = new Set((applied.length > 0 ? applied : packages).map(({ action }) => action));
   const actions = packageActions.filter((action) => done.has(action));
@@ -285,22 +294,56 @@ function downgradesOf(
 
 const isDowngraded = ({ action, applied }: PackageChange): boolean => action === 'downgrade' && applied === true;
 
-/** Asks for the security updates that were removed. Only dpkg's packages are in apt's lists. */
-function askLostFixes(
-  { manager, packages }: PackageTransaction,
-  lostFixes: TransactionEventDeps['lostFixes'],
-): Answer<LostFixes> | undefined {
-  const changes = (manager === 'dpkg' ? packages : [])
+/** The packages that may have lost a security update. Only dpkg's packages are in apt's lists. */
+const downgradesIn = ({ manager, packages }: PackageTransaction): VersionChange[] =>
+  (manager === 'dpkg' ? packages : [])
     .filter(isDowngraded)
     .slice(0, maxDowngrades)
     .flatMap(({ name, architecture, version, formerVersion }) =>
       version === undefined || formerVersion === undefined ? [] : { name, architecture, version, formerVersion },
     );
-  return changes.length === 0 || lostFixes === undefined ? undefined : ask(lostFixes(changes));
+
+const heldIn = ({ selections = [] }: PackageTransaction): readonly SelectionChange[] =>
+  selections.filter(({ isHeld }) => isHeld);
+
+/** The packages that may be kept from a security update. */
+const holdsIn = (transaction: PackageTransaction): VersionChange[] =>
+  heldIn(transaction)
+    .slice(0, maxSelections)
+    .map(({ name, architecture, version }) => ({ name, architecture, version, formerVersion: undefined }));
+
+/** The packages that were put on hold and released. */
+function selectionsOf(transaction: PackageTransaction): {
+  fields: Pick<TransactionFields, 'held' | 'released'>;
+  truncated: Notes['truncated'];
+} {
+  const held = heldIn(transaction);
+  const released = (transaction.selections ?? []).filter(({ isHeld }) => !isHeld);
+  const textsOf = (list: readonly SelectionChange[]): string[] =>
+    list.slice(0, maxSelections).map(({ name, version }) => `${name} ${version}`);
+  return {
+    fields: {
+      ...(held.length > 0 && { held: textsOf(held) }),
+      ...(released.length > 0 && { released: textsOf(released) }),
+    },
+    truncated: {
+      ...(held.length > maxSelections && { 'stepparent.transaction.held': maxSelections }),
+      ...(released.length > maxSelections && { 'stepparent.transaction.released': maxSelections }),
+    },
+  };
 }
 
-function lostFixesOf({ value = { fixes: [], unobserved: 'not_read_in_time' } }: Answer<LostFixes>): {
-  fields?: Pick<TransactionFields, 'lost_fixes'>;
+const askFixes = (
+  changes: readonly VersionChange[],
+  lostFixes: TransactionEventDeps['lostFixes'],
+): Answer<LostFixes> | undefined =>
+  changes.length === 0 || lostFixes === undefined ? undefined : ask(lostFixes(changes));
+
+function fixesOf(
+  name: 'lost_fixes' | 'blocked_fixes',
+  { value = { fixes: [], unobserved: 'not_read_in_time' } }: Answer<LostFixes>,
+): {
+  fields?: Pick<TransactionFields, 'lost_fixes' | 'blocked_fixes'>;
   unobserved?: Notes['unobserved'];
 } {
   const { fixes, unobserved } = value;
@@ -309,8 +352,8 @@ function lostFixesOf({ value = { fixes: [], unobserved: 'not_read_in_time' } }: 
       `${name} ${version}, ${suite ?? 'a security source'} has ${securityVersion}`,
   );
   return {
-    ...(texts.length > 0 && { fields: { lost_fixes: texts } }),
-    ...(unobserved !== undefined && { unobserved: { 'stepparent.transaction.lost_fixes': unobserved } }),
+    ...(texts.length > 0 && { fields: { [name]: texts } }),
+    ...(unobserved !== undefined && { unobserved: { [`stepparent.transaction.${name}`]: unobserved } }),
   };
 }
 

@@ -38,9 +38,9 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'get-selections', action: 'query' },
   { long: 'yet-to-unpack', action: 'query' },
   { long: 'predep-package', action: 'query' },
-  ...otherActions(
-    'set-selections clear-selections update-avail merge-avail clear-avail forget-old-unavail add-architecture',
-  ),
+  { long: 'set-selections', action: 'select' },
+  { long: 'clear-selections', action: 'select' },
+  ...otherActions('update-avail merge-avail clear-avail forget-old-unavail add-architecture'),
   ...otherActions('remove-architecture print-architecture print-foreign-architectures compare-versions version'),
   ...otherActions('validate-pkgname validate-trigname validate-archname validate-version'),
   { long: 'record-avail', short: 'A', action: 'other' },

@@ -6,9 +6,10 @@ import { afterLinker } from '../../collectors/process/dynamic-linker.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
 import { isPackageProgram, parsePackageOperation } from './package-operation.ts';
 import { findUnlisted } from './unlisted.ts';
+import { findVerificationOff } from './verification-off.ts';
 
 /** The parts of an event's `stepparent` object that facts fill. */
-type FactName = 'package' | 'initiator' | 'unlisted';
+type FactName = 'package' | 'initiator' | 'unlisted' | 'verification';
 
 /** The input of a fact, and where the fact notes what was not observed. */
 interface Source {
@@ -38,12 +39,14 @@ const facts: { [Name in FactName]: Fact<Name> } = {
     if (found !== undefined) note(found);
     return found?.initiator;
   },
-  unlisted({ read, document }) {
-    const category = read('event.category');
-    const isTransaction = Array.isArray(category) ? category.includes('package') : category === 'package';
-    return isTransaction ? findUnlisted(document()) : undefined;
-  },
+  unlisted: (source) => (isTransaction(source) ? findUnlisted(source.document()) : undefined),
+  verification: (source) => (isTransaction(source) ? findVerificationOff(source.document()) : undefined),
 };
+
+function isTransaction({ read }: Source): boolean {
+  const category = read('event.category');
+  return Array.isArray(category) ? category.includes('package') : category === 'package';
+}
 
 /** The name of a program whose arguments can be a package operation: a copy has the name of the original. */
 const packageProgram = (name: FieldValue): string | undefined =>

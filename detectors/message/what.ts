@@ -95,6 +95,9 @@ function packagesText({ operation, packages, packages_count: count, root, dry_ru
 function transactionText(event: StepparentEvent, transaction: TransactionFields, isBrief: boolean): string {
   const { packages = [], packages_count: count = 0, root, test, manager } = transaction;
   const [first] = packages;
+  if (first === undefined && (transaction.held ?? transaction.released) !== undefined) {
+    return selectionText(event, transaction);
+  }
   const { plain, past, before = ' ' } = transactionVerbs[first?.action ?? 'change'];
   const what = [
     first === undefined ? 'packages' : (named(first.name, fileBytes) ?? 'a package'),
@@ -110,6 +113,15 @@ function transactionText(event: StepparentEvent, transaction: TransactionFields,
   if (test === true) return `tested${by} to ${plain} ${what}`;
   if (first === undefined || first.applied === true) return `${past} ${what}${by}`;
   return `${event.event.outcome === 'unknown' ? 'began' : 'failed'} to ${plain} ${what}${by}`;
+}
+
+/** `put cron 1.2 on hold with dpkg`, `released cron 1.2 from hold with dpkg`. */
+function selectionText(event: StepparentEvent, { held, released = [] }: TransactionFields): string {
+  const [first = '', ...more] = held ?? released;
+  const words = first.split(' ').map((word) => named(word, fileBytes));
+  const what = `${words.join(' ')}${more.length > 0 ? ` and ${more.length} more` : ''}`;
+  const by = `with ${programOf(event) ?? 'dpkg'}`;
+  return held === undefined ? `released ${what} from hold ${by}` : `put ${what} on hold ${by}`;
 }
 
 /** `before`: what stands before the version. */

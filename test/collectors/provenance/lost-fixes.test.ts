@@ -34,6 +34,7 @@ describe('a security update is lost', () => {
     ['which a later one is above', listed(`${stanza('1-1+deb12u3')}\n${fix}`), 'stable-security 1-1+deb12u1'],
     ['behind other packages', listed(`${stanza('9', { name: 'a' })}\n${fix}`), 'stable-security 1-1+deb12u1'],
     ['by a version of another source', listed(fix), 'stable-security 1-1+deb12u1', { formerVersion: '2-1~bpo12+1' }],
+    ['that a package is kept from', listed(fix), 'stable-security 1-1+deb12u1', { formerVersion: undefined }],
     [
       'of a package for all architectures',
       listed(stanza('1-1+deb12u1', { architecture: 'all' })),
@@ -85,6 +86,11 @@ describe('no security update is lost', () => {
     ['the version is that of the source', listed(fix), { version: '1-1+deb12u1' }],
     ['the version is above it', listed(fix), { version: '1-1+deb12u1.1' }],
     ['the former version did not have it either', listed(stanza('1-1+deb12u3'))],
+    [
+      'the version that is kept is that of the source',
+      listed(fix),
+      { version: '1-1+deb12u1', formerVersion: undefined },
+    ],
     ['another package', listed(stanza('1-1+deb12u1', { name: 'tools' }))],
     ['another architecture', listed(stanza('1-1+deb12u1', { architecture: 'i386' }))],
     ['a name in another field', listed(`${stanza('1-1+deb12u1', { name: 'a' })}Source: tool\nDepends: tool\n`)],

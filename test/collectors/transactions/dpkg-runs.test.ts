@@ -194,6 +194,61 @@ describe('a reinstallation', () => {
   });
 });
 
+describe('selections', () => {
+  const set = { args: ['dpkg', '--set-selections'] };
+  const both = (first: string, second: string): string =>
+    `${stanza('a', '1', first)}\n${stanza('b', '2', second, 'amd64')}`;
+
+  test('that dpkg writes into its status file are those of its run', async () => {
+    const host = await hostWith(both('install ok installed', 'hold ok installed'), set);
+    const reported = await host.end(both('hold ok installed', 'install ok installed'));
+    expect(reported).toMatchObject([
+      {
+        outcome: 'success',
+        changed: true,
+        root: '/',
+        packages: [],
+        packagesCount: 0,
+        selections: [
+          { name: 'a', version: '1', architecture: 'all', isHeld: true },
+          { name: 'b', version: '2', architecture: 'amd64', isHeld: false },
+        ],
+      },
+    ]);
+    expect(host.faults).toEqual([]);
+  });
+
+  test('are not those of an installation that waits at the same time', async () => {
+    const host = await hostWith(stanza('a', '1'), set);
+    host.start(710, 600, '/usr/bin/dpkg', ['dpkg', '-i', 'tool.deb']);
+    host.start(711, 710, '/usr/bin/dpkg-deb', ['dpkg-deb', '--control', 'tool.deb', unpackDirectory]);
+    const reported = await host.end(stanza('a', '1', 'hold ok installed'));
+    expect(reported.find(({ selections }) => selections !== undefined)?.actor.entry.pid).toBe(700);
+  });
+
+  test.each<[what: string, before: string, after: string, args?: string[]]>([
+    ['that are the same', 'hold ok installed', 'hold ok installed'],
+    ['of a removal to come', 'install ok installed', 'deinstall ok installed'],
+    ['of a package that has only its configuration files left', 'deinstall ok config-files', 'hold ok config-files'],
+    ['of a package that is not installed', 'unknown ok not-installed', 'hold ok not-installed'],
+    ['in a run that reads', 'install ok installed', 'hold ok installed', ['dpkg', '--get-selections']],
+  ])('%s are no transaction', async (_what, before, after, args = set.args) => {
+    const host = await hostWith(`${stanza('a', '1', before)}\n${stanza('other', '1')}`, { args });
+    expect(await host.end(`${stanza('a', '1', after)}\n${stanza('other', '1')}`)).toEqual([]);
+  });
+
+  test('of a package that an installation releases are part of it', async () => {
+    const host = await hostWith(stanza('tool', '1', 'hold ok installed'));
+    host.open('tool.deb', stanza('tool', '2'));
+    host.note(stanza('tool', '1', 'install reinstreq half-installed'));
+    host.note(stanza('tool', '2', 'install ok unpacked'));
+    host.note(stanza('tool', '2'));
+    expect(await host.end(stanza('tool', '2'))).toMatchObject([
+      { packages: [{ name: 'tool', action: 'upgrade' }], selections: [{ name: 'tool', version: '2', isHeld: false }] },
+    ]);
+  });
+});
+
 describe('archives', () => {
   test('are joined with packages by their control files, and in their order without these', async () => {
     const host = await hostWith('');
@@ -401,11 +456,8 @@ describe('a run', () => {
     expect(host.reported).toMatchObject([{ actor: { entry: { pid: 701 } }, packages: [{ action: 'remove' }] }]);
   });
 
-  test.each([
-    [['dpkg', '-l'], false],
-    [['dpkg', '--set-selections'], false],
-  ])('of %j alone is no transaction', async (args, journal) => {
-    const host = await hostWith(stanza('tool', '1'), { args, journal });
+  test('of `dpkg -l` alone is no transaction', async () => {
+    const host = await hostWith(stanza('tool', '1'), { args: ['dpkg', '-l'], journal: false });
     expect(await host.end(stanza('tool', '1', 'hold ok installed'))).toEqual([]);
   });
 });

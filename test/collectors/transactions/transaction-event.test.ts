@@ -255,6 +255,55 @@ describe('the security updates that were removed', () => {
   });
 });
 
+describe('packages that are put on hold', () => {
+  const hold = (name: string, isHeld = true) => ({ name, version: '1-1', architecture: 'amd64', isHeld });
+  const held = { manager: 'dpkg', packages: [], changed: true } as const;
+
+  test.each<[string, Partial<PackageTransaction>, string, object]>([
+    ['a hold', { selections: [hold('a')] }, 'hold', { held: ['a 1-1'] }],
+    ['a release', { selections: [hold('a', false)] }, 'unhold', { released: ['a 1-1'] }],
+    ['both', { selections: [hold('b', false), hold('a')] }, 'hold', { held: ['a 1-1'], released: ['b 1-1'] }],
+  ])('%s has an action of its own', (_what, values, action, fields) => {
+    const { event, stepparent } = eventOf({ ...held, ...values });
+    expect([event.type, event.action]).toEqual([['change'], action]);
+    expect(stepparent.transaction).toMatchObject(fields);
+    expect(stepparent.transaction).not.toHaveProperty(action === 'hold' && !('released' in fields) ? 'released' : 'x');
+  });
+
+  test('beside a change of packages do not name the action', () => {
+    const { event } = eventOf({ manager: 'dpkg', selections: [hold('a', false)] });
+    expect(event.action).toBe('install');
+  });
+
+  test('are cut with a note', () => {
+    const selections = Array.from({ length: 65 }, (_, index) => hold(`a${index}`));
+    const { stepparent } = eventOf({ ...held, selections });
+    expect(stepparent.transaction?.held).toHaveLength(64);
+    expect(stepparent.truncated).toEqual({ 'stepparent.transaction.held': 64 });
+  });
+
+  test('below a security update name it, and those that are released are not asked for', async () => {
+    const asked: unknown[] = [];
+    const { fixes, document } = observe(
+      { ...held, selections: [hold('a'), hold('b', false)] },
+      undefined,
+      async (each) => {
+        asked.push(each);
+        const fix = { name: 'a', version: '1-1', securityVersion: '1-2', suite: 'stable-security' };
+        return { fixes: [fix], unobserved: undefined };
+      },
+    );
+    expect(asked).toEqual([[{ name: 'a', architecture: 'amd64', version: '1-1', formerVersion: undefined }]]);
+    expect(document().stepparent.unobserved).toMatchObject({
+      'stepparent.transaction.blocked_fixes': 'not_read_in_time',
+    });
+    await fixes;
+    const { transaction } = document().stepparent;
+    expect(transaction?.blocked_fixes).toEqual(['a 1-1, stable-security has 1-2']);
+    expect(transaction).not.toHaveProperty('lost_fixes');
+  });
+});
+
 describe('the comparison with the database', () => {
   const difference = { package: 'evil-1-1.noarch', kind: 'unreported_addition' } as const;
   test.each<[string, DatabaseComparison | undefined, object]>([
