@@ -269,6 +269,17 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX package_digests_superseded ON package_digests (superseded_ms) WHERE superseded_ms IS NOT NULL;
   `,
+  `
+  CREATE TABLE package_sources (
+    position INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    file TEXT NOT NULL,
+    security TEXT,
+    components TEXT NOT NULL,
+    configured INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The `user_version` of a database that this code writes. A greater one is from a newer stepparent. */

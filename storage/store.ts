@@ -5,6 +5,7 @@ import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { KnownFile } from '../collectors/packagedb/listing.ts';
 import type { DigestStore } from '../collectors/provenance/package-lists.ts';
+import type { KnownSources } from '../detectors/facts/package-sources.ts';
 import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import type { JudgedEvent } from '../detectors/judge.ts';
 import { lastAlertSeq, moveAlertMark, readAlertMark } from './alert-mark.ts';
@@ -41,6 +42,7 @@ import {
   type LedgerManager,
   prepareLedger,
 } from './package-ledger.ts';
+import { readPackageSources, savePackageSources } from './package-sources.ts';
 import { type Pruned, type PruneLimits, prune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
 import type { AlertRecord, AlertState, OutboxItem, TermRecord } from './records.ts';
@@ -362,6 +364,15 @@ export class Store extends StoreReader {
 
   saveWatchedList(list: number): void {
     this.run((db) => writeWatchedList(db, list));
+  }
+
+  /** The package sources that the host has or had; undefined: they were never saved. */
+  packageSources(): KnownSources | undefined {
+    return this.run(readPackageSources);
+  }
+
+  savePackageSources(sources: KnownSources): void {
+    this.run((db) => savePackageSources(db, sources));
   }
 
   /** The digests of apt's package lists. Its methods throw a StoreError if the database fails. */

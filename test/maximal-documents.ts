@@ -96,6 +96,12 @@ const stepparent: Stepparent = {
     diff: '-a\n+b\n',
   },
   verification: { off: ['allow_unauthenticated', 'no_debsig'] },
+  sources: {
+    added: ['a.example/debian stable [trusted=yes]', 'key ABCD'],
+    unverified: ['a.example/debian stable [trusted=yes]'],
+    lost_security: ['b.example/debian-security stable-security', ''],
+    packaged: true,
+  },
   unlisted: { packages: ['a b', 'c'], archives: ['/srv/a b.deb', ''], sha256: ['c'.repeat(64), ''] },
   transaction: {
     id: '01234567-3-3',

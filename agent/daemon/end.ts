@@ -12,6 +12,7 @@ const steps = [
   'watch of package databases',
   'watch of script reads',
   'watch of paths',
+  'package sources',
   'package ledger',
   'process sensor',
   'events',

@@ -146,7 +146,7 @@ export interface Pipeline {
   /**
    * Handles a change of a watched file outside of the package databases and closes its file. `complete` adds what is
    * expensive to find, and is called only if a rule or the store query may match. Resolves to whether it was called,
-   * when the event was judged. Changes are described in order, and package databases do not wait for them.
+   * when the event was judged or waits. Changes are described in order, and package databases do not wait for them.
    */
   handleWatchedChange(change: FileChange, complete: CompleteWatched): Promise<boolean>;
   /** Notes that a file has changed; `handleFileChange` follows later. */
@@ -188,8 +188,19 @@ interface PackageView {
   onDoubt(listener: (manager: PackageManager) => void): void;
 }
 
-/** Adds to the description of a watched file its content, difference and package. */
-type CompleteWatched = (described: DescribedFileAct) => Promise<StepparentEvent>;
+/**
+ * Adds to the description of a watched file its content, difference and package. `later`: what is known only some seconds
+ * later.
+ */
+type CompleteWatched = (
+  described: DescribedFileAct,
+) => Promise<{ event: StepparentEvent; later?: LaterFields | undefined }>;
+
+/** Fields for which the event of a watched file waits; `complete` is called when `known` has settled, or not in time. */
+export interface LaterFields {
+  known: Promise<unknown>;
+  complete(event: StepparentEvent): StepparentEvent;
+}
 
 /** Maximum wait for the owner of a program: rpm has answered by then. What is unknown by then stays unknown. */
 const maxProgramWaitMs = 5000;
@@ -199,6 +210,8 @@ const maxDatabaseWaitMs = 4000;
 const maxArchivesWaitMs = 4000;
 /** Downgrades are rare, and the lists can be large and compressed. */
 const maxFixesWaitMs = 20_000;
+/** A change of package sources is judged when the files have rested, or 15 s after the first change. */
+const maxSourcesWaitMs = 30_000;
 /** Maximum number of turns in which the sensor reads up to the time of a file change; more would hold up the agent. */
 const maxTurns = 4;
 const flushAfterMs = 60;
@@ -559,7 +572,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   }
   // -- Changes of watched files have a line of their own. Most are dismissed by their path and action, before they are described.
   let lastWatched: Promise<unknown> = Promise.resolve();
-  const describeWatched = async (change: FileChange, complete: CompleteWatched): Promise<StepparentEvent> => {
+  const describeWatched = async (change: FileChange, complete: CompleteWatched): ReturnType<CompleteWatched> => {
     await host.turns?.next();
     if (sensor.readUntilNs() < change.atNs) sensor.readNow();
     return complete(await describeFileChange(change, { table, context }, maxHashedBytes));
@@ -597,8 +610,15 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
         if (!mayMatch(policy.judging(), cheapFileFields(change))) return false;
         const description = lastWatched.then(() => describeWatched(change, complete));
         lastWatched = description.catch(() => {});
-        const event = await description;
-        judgeAndRecord(() => ({ ...enrichDescribed(event, undefined), isOptional: true }));
+        const { event, later } = await description;
+        const waits: Wait[] =
+          later === undefined ? [] : [{ for: 'sources', maxMs: maxSourcesWaitMs, end: later.known }];
+        hold.add(waits, () => {
+          judgeAndRecord(() => ({
+            ...enrichDescribed(later === undefined ? event : later.complete(event), undefined),
+            isOptional: true,
+          }));
+        });
       } catch (error) {
         onFault('a change of a watched file could not be reported', error);
       } finally {

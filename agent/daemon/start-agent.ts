@@ -21,6 +21,7 @@ import { runDnfHistory } from '../../collectors/provenance/run-dnf-history.ts';
 import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
 import { openTimers, type Timers } from '../../collectors/timers.ts';
 import { choosePaths } from '../../collectors/watched/choose-paths.ts';
+import { openMounts } from '../../collectors/watched/mounts.ts';
 import { parsePackageOperation } from '../../detectors/facts/package-operation.ts';
 import { openStore } from '../../storage/store.ts';
 import type { Paths } from '../configuration/paths.ts';
@@ -47,6 +48,7 @@ import { recordScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
 import { watchPackageLists } from './watch-package-lists.ts';
+import { watchPackageSources } from './watch-package-sources.ts';
 import { watchPackages } from './watch-packages.ts';
 import { type PathsWatch, watchPaths } from './watch-paths.ts';
 import { watchScriptReads } from './watch-script-reads.ts';
@@ -217,7 +219,19 @@ async function startCollecting(
   const deps = { store, host: { table, context }, pipeline, faults, log };
   const packages = watchPackages(directories, { ...deps, scripts });
   end.add('watch of package databases', () => packages.stop());
-  const paths = watchPaths(choosePaths(read.configuration.watched_paths), deps);
+  const mounts = openMounts(host.clock);
+  const sources = await unlessAborted(
+    watchPackageSources({
+      reader: { files: host, mayOpen: (path) => !mounts.isForeign(path), next: () => fileTurns.next() },
+      store,
+      timers,
+      monotonicMs: host.clock.monotonicMs,
+      onFault: faults.note,
+    }),
+    signal,
+  );
+  end.add('package sources', () => sources.stop());
+  const paths = watchPaths(choosePaths(read.configuration.watched_paths), { ...deps, sources });
   end.add('watch of paths', () => paths.stop());
   const readScripts = (): void => void recordScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();
@@ -226,6 +240,7 @@ async function startCollecting(
     if (!isNow) return;
     packages.saveAgain();
     paths.saveAgain();
+    sources.saveAgain();
     readScripts();
     ledger.compare('dpkg');
     ledger.compare('rpm');

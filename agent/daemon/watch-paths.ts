@@ -30,6 +30,7 @@ import { StoreError } from '../../storage/store-error.ts';
 import type { Faults } from './faults.ts';
 import type { Log } from './log.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { PackageSourcesWatch } from './watch-package-sources.ts';
 import { lastContentOf, openWatchedContents } from './watched-contents.ts';
 
 /** The store, the host that is observed, and the receivers of changes and notices. */
@@ -47,6 +48,8 @@ export interface WatchPathsDeps {
   >;
   host: { table: ProcessTable; context: HostContext };
   pipeline: Pick<Pipeline, 'handleWatchedChange' | 'recordHealth' | 'commit'>;
+  /** Absent: package sources are not compared. */
+  sources?: Pick<PackageSourcesWatch, 'note'>;
   faults: Faults;
   log: Pick<Log, 'info' | 'warn'>;
 }
@@ -71,7 +74,7 @@ const maxOwnerMs = 5000;
 /** Starts the watches. */
 export function watchPaths(
   paths: readonly WatchedPath[],
-  { store, host: { table, context }, pipeline, faults, log }: WatchPathsDeps,
+  { store, host: { table, context }, pipeline, sources, faults, log }: WatchPathsDeps,
 ): PathsWatch {
   const { host } = context;
   const groups = groupPaths(paths, tryRead(() => readText(host.open('/etc/passwd'), maxDatabaseBytes)) ?? '');
@@ -115,9 +118,13 @@ export function watchPaths(
         receiver: {
           async onChange(change) {
             const { path, details, isSecret } = change;
-            const isCompleted = await pipeline.handleWatchedChange(change, async ({ event, content }) =>
-              withWatchedFile(event, await factsOf(change, content)),
-            );
+            const noted = sources?.note(change);
+            const isCompleted = await pipeline
+              .handleWatchedChange(change, async ({ event, content }) => ({
+                event: withWatchedFile(event, await factsOf(change, content)),
+                later: noted?.described(event, content),
+              }))
+              .finally(noted?.end);
             if (isCompleted) return;
             contents.note({ path, isSecret });
             if (details.original_path !== undefined) contents.note({ path: details.original_path, isSecret });

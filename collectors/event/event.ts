@@ -49,6 +49,8 @@ export type ScriptFields = NonNullable<StepparentFields['script']>;
 export type TransactionFields = NonNullable<StepparentFields['transaction']>;
 /** The fields of a file change that ECS does not define, in `stepparent.file`. */
 export type FileChangeFields = NonNullable<StepparentFields['file']>;
+/** What a change of the package sources did, in `stepparent.sources`. */
+export type PackageSourceFields = NonNullable<StepparentFields['sources']>;
 /** How an interpreter got the content of a script, in `stepparent.read`. */
 export type ReadFields = NonNullable<StepparentFields['read']>;
 /** How the agent knows the process that changed a file: `stepparent.file.writer_source`. */

@@ -827,6 +827,38 @@ const stepparentFields = {
       },
     },
   },
+  sources: {
+    about:
+      'What a change of the package sources did, by the configuration of all package managers before it and some seconds after. A source that moves to another file is no change',
+    on: ['file'],
+    fields: {
+      added: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_ADDED',
+        about:
+          'Sources and keys that the host has never had since the agent first started: site and suite, site and id of a repository, or `key` and its fingerprint, at most 32. Options that turn verification off follow in brackets',
+      },
+      unverified: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_UNVERIFIED',
+        about: 'Those of them whose packages the package manager does not verify',
+      },
+      lost_security: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_LOST_SECURITY',
+        about:
+          'Sources of security updates that are not configured any more and that no other source replaces: site and suite, with the components if only these are lost, or site and id of a repository, at most 32',
+      },
+      packaged: {
+        type: 'boolean',
+        about:
+          'True: a package contains or contained the file, and the package manager wrote or removed it. What scripts of packages write does not count. Absent: not so',
+      },
+    },
+  },
   read: {
     about: 'How an interpreter got the content of the file that the process read',
     on: ['file'],

@@ -7,9 +7,10 @@ import { timerMs } from '../timers.ts';
  * The data that an event can lack. `arguments`: the record of its entry probe. `program`: which package owns the
  * program, and which script the executed one is a copy of. `script`: the content of the script that runs. `version`:
  * the version of the script's package. `database`: the package database after a transaction. `archives`: where the
- * archives of a transaction came from. `fixes`: the security updates that a transaction removed.
+ * archives of a transaction came from. `fixes`: the security updates that a transaction removed. `sources`: the
+ * configuration of package sources some seconds after a change.
  */
-export type Lack = 'arguments' | 'program' | 'script' | 'version' | 'database' | 'archives' | 'fixes';
+export type Lack = 'arguments' | 'program' | 'script' | 'version' | 'database' | 'archives' | 'fixes' | 'sources';
 
 /**
  * One reason for an event to wait. The wait ends when `isOver` returns true, `end` settles, `arrived` is called or the

@@ -1,10 +1,13 @@
-// Reads which keys made an OpenPGP signature (RFC 9580, section 5.2), without verifying it.
+// Reads which keys made an OpenPGP signature (RFC 9580, section 5.2), without verifying it, and which keys a keyring has.
+
+import { createHash } from 'node:crypto';
 
 /** Maximum size of a signature, or of several together. */
 const maxBytes = 64 * 1024;
 const maxKeys = 16;
 
 const signatureTag = 2;
+const publicKeyTag = 6;
 const issuerKeyId = 16;
 const issuerFingerprint = 33;
 
@@ -22,6 +25,37 @@ export function signatureKeys(bytes: Buffer): string[] {
     }
   }
   return [...keys];
+}
+
+/**
+ * The fingerprints of the primary keys in a keyring, in upper-case hexadecimal digits, at most `limit`. `bytes` are binary
+ * or ASCII-armored. Keys of version 3, which no current program accepts, are left out.
+ */
+export function keyringKeys(bytes: Buffer, limit: number): string[] {
+  const keys = new Set<string>();
+  for (const block of blocksOf(bytes)) {
+    for (const { tag, body } of packetsOf(block)) {
+      const key = tag === publicKeyTag ? fingerprintOf(body) : undefined;
+      if (key !== undefined) keys.add(key);
+      if (keys.size === limit) return [...keys];
+    }
+  }
+  return [...keys];
+}
+
+/** The fingerprint of a public key packet (RFC 9580, section 5.5.4). */
+function fingerprintOf(body: Buffer): string | undefined {
+  const lengthBytes = { 4: 2, 6: 4 }[body[0] ?? 0];
+  if (lengthBytes === undefined || body.length >= 2 ** 16) return undefined;
+  const head = Buffer.alloc(1 + lengthBytes);
+  head[0] = lengthBytes === 2 ? 0x99 : 0x9b;
+  head.writeUIntBE(body.length, 1, lengthBytes);
+  return hex(
+    createHash(lengthBytes === 2 ? 'sha1' : 'sha256')
+      .update(head)
+      .update(body)
+      .digest(),
+  );
 }
 
 function* blocksOf(bytes: Buffer): Generator<Buffer> {

@@ -195,9 +195,11 @@ function fileText(document: StepparentEvent, path: string, isBrief: boolean): st
     return isBrief ? `installed ${scriptText(path)}` : `installed the script ${scriptText(path)} with ${program}`;
   }
   const verb = fileVerbs[action] ?? `did ${named(action, fileBytes)} to`;
+  const script = stepparent.sources === undefined ? undefined : stepparent.lifecycle_script?.path;
   return [
     `${verb} ${isBrief ? briefPath(path) : named(path, fileBytes)}`,
     program === undefined ? '' : ` with ${program}`,
+    script === undefined ? '' : ` from ${scriptText(script)}`,
     (stepparent.found && foundTimes[stepparent.found]) ?? '',
   ].join('');
 }

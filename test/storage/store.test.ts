@@ -269,7 +269,7 @@ describe('set aside', () => {
     store.close();
     const bytes = readFileSync(path);
     // Behind the schema.
-    bytes.fill(0x5a, 4096 * 48);
+    bytes.fill(0x5a, 4096 * 50);
     writeFileSync(path, bytes);
     const reader = openStoreReader(path);
     onTestFinished(() => reader.close());
@@ -300,6 +300,8 @@ describe('set aside', () => {
       contentPaths: () => store.contentPaths(),
       watchedList: () => store.watchedList(),
       saveWatchedList: () => store.saveWatchedList(1),
+      packageSources: () => store.packageSources(),
+      savePackageSources: () => store.savePackageSources(new Map()),
       saveScripts: () => store.saveScripts([], start),
       scriptsOf: () => store.scriptsOf({ package: 'a', version: '1', phase: 'postinst' }),
       versionKnown: () => store.versionKnown('a', '1', start),

@@ -282,10 +282,10 @@ function watchedChange(path: string, details: FileChange['details'] = {}): FileC
   };
 }
 const fileStat = statSync(import.meta.filename, { bigint: true });
-const complete = async ({ event, content }: DescribedFileAct): Promise<StepparentEvent> => ({
-  ...event,
-  stepparent: { ...event.stepparent, file: { ...event.stepparent.file, content: `${content?.head}` } },
+const withText = ({ event }: DescribedFileAct, content: string): { event: StepparentEvent } => ({
+  event: { ...event, stepparent: { ...event.stepparent, file: { ...event.stepparent.file, content } } },
 });
+const complete = async (described: DescribedFileAct) => withText(described, `${described.content?.head}`);
 const cronRule = exampleRule({
   matches: (read) => read('event.category') === 'file' && read('file.path') === '/etc/cron.d/x',
 });
@@ -314,12 +314,7 @@ test('a change of a watched file is stored if the store query or a rule over an 
   ];
   const store = { rules, records: (read: (field: string) => unknown) => read('file.name') === 'kept' };
   const { pipeline, kept } = pipelineOver(recorded(), noKnowledge, store);
-  const withContent =
-    (content: string) =>
-    async ({ event }: DescribedFileAct): Promise<StepparentEvent> => ({
-      ...event,
-      stepparent: { ...event.stepparent, file: { ...event.stepparent.file, content } },
-    });
+  const withContent = (content: string) => async (described: DescribedFileAct) => withText(described, content);
   for (const [name, content] of [
     ['kept', 'x'],
     ['bad', 'curl | sh'],
@@ -331,10 +326,31 @@ test('a change of a watched file is stored if the store query or a rule over an 
   expect(kept.map(({ file }) => file?.name)).toEqual(['kept', 'bad']);
 });
 
+test('the event of a watched file waits for what is known later, and delays no other one', async () => {
+  const { pipeline, kept } = pipelineOver(recorded(), noKnowledge, { rules: [], records: () => true });
+  const known = Promise.withResolvers<void>();
+  const later = {
+    known: known.promise,
+    complete: (event: StepparentEvent) => ({
+      ...event,
+      stepparent: { ...event.stepparent, sources: { added: ['a.example stable'] } },
+    }),
+  };
+  const waiting = watchedChange('/etc/apt/sources.list');
+  await pipeline.handleWatchedChange(waiting, async (described) => ({ ...(await complete(described)), later }));
+  expect(waiting.closed()).toBe(1);
+  await pipeline.handleWatchedChange(watchedChange('/etc/cron.d/x'), complete);
+  pipeline.commit();
+  expect(kept.map(({ file }) => file?.path)).toEqual(['/etc/cron.d/x']);
+  known.resolve();
+  await pipeline.stop();
+  expect(kept[1]?.stepparent.sources).toEqual({ added: ['a.example stable'] });
+});
+
 test('a watched file that cannot be completed is reported and closed, and delays no change of a package database', async () => {
   const { pipeline, kept } = pipelineOver(recorded(), noKnowledge, { rules: [cronRule], records: () => false });
   const [hanging, failing] = [watchedChange('/etc/cron.d/x'), watchedChange('/etc/cron.d/x')];
-  const released = Promise.withResolvers<StepparentEvent>();
+  const released = Promise.withResolvers<{ event: StepparentEvent }>();
   const first = pipeline.handleWatchedChange(hanging, () => released.promise);
   const second = pipeline.handleWatchedChange(failing, () => Promise.reject(new Error('no')));
   await pipeline.handleFileChange(watchedChange('/var/lib/dpkg/status'));
