@@ -398,6 +398,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
       installed,
       hold,
       isKnown: (observation) => isKnownScript(observation, memory),
+      dpkgAbove: runs.above,
       onFault,
     },
     directory,

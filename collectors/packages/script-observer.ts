@@ -10,6 +10,7 @@ import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file
 import { tryRead } from '../host/read-faults.ts';
 import { sharesRoot } from '../process/executable.ts';
 import type { ObservedExec } from '../process/observe-exec.ts';
+import type { ProcessEntry } from '../process/process.ts';
 import { startsOnHost } from '../process/process-place.ts';
 import { openTimers } from '../timers.ts';
 import type { InstalledVersions } from './installed-versions.ts';
@@ -70,6 +71,11 @@ export interface ScriptObserverDeps {
   hold: Pick<Hold, 'check' | 'waitingFor'>;
   /** Whether the content is known for the version. The run of such a script does not wait for the event of its file. */
   isKnown(observation: ScriptObservation): boolean;
+  /**
+   * Finds the dpkg that runs the script of the process. The returned function says whether that dpkg has changed the host's database, so
+   * that the script is one of the host. Undefined: no dpkg.
+   */
+  dpkgAbove(entry: ProcessEntry): (() => boolean) | undefined;
   onFault(fault: string, error?: unknown): void;
 }
 
@@ -287,8 +293,13 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     }),
   });
 
-  /** Reads the script in the background, and closes it. */
-  const readRun = (path: string, scriptName: NamedScript, opened: OpenedFile): PendingScript => {
+  /** Reads the script in the background, and closes it. `isOnHost`: whether the process runs it on the host, as known by now. */
+  const readRun = (
+    path: string,
+    scriptName: NamedScript,
+    opened: OpenedFile,
+    isOnHost: () => boolean,
+  ): PendingScript => {
     const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
     let content: FileContent | undefined;
     let failed: UnobservedReason | undefined;
@@ -306,7 +317,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       }
     })().finally(() => readings.delete(ended));
     readings.add(ended);
-    const observation = (): ScriptObservation => ({
+    const observed = (): ScriptObservation => ({
       path,
       ...scriptName,
       content,
@@ -317,13 +328,17 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       outside: false,
       inPlace: scriptName.package !== undefined,
     });
+    const observation = (): ScriptObservation =>
+      isOnHost() ? observed() : unreadScript(path, scriptName, 'process_exited').observation();
     // The event of the file may still come, and make the content known for its version.
     const isSettled = (): boolean =>
-      failed !== undefined || (content !== undefined && version() !== undefined && deps.isKnown(observation()));
+      failed !== undefined ||
+      (isOnHost() && content !== undefined && version() !== undefined && deps.isKnown(observed()));
     return {
       waits: [
         { for: 'script', maxMs: maxReadMs, end: ended },
         ...(scriptName.package === undefined ? [] : [waitForVersion(isSettled)]),
+        ...(scriptName.package === undefined && !isOnHost() ? [waitForVersion(isOnHost)] : []),
       ],
       observation,
     };
@@ -367,23 +382,22 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       try {
         // In a container, or below another root, the path names another file.
         const isElsewhere = exec.scope() !== '' || !sharesRoot(entry, image);
-        const reason = isElsewhere ? undefined : unreadReason(exec, scriptName, opened);
-        if (!isElsewhere && reason === undefined && opened !== undefined) return readRun(path, scriptName, opened);
+        // The scope has read the process, if that lives. Otherwise it is the host's if it began with a file of the host.
+        const isProven = entry.details !== undefined || startsOnHost(image);
+        const isOnHost = isProven ? () => true : deps.dpkgAbove(entry);
+        const reason = isOnHost === undefined ? 'process_exited' : unreadReason(scriptName, opened);
+        if (!isElsewhere && reason === undefined && opened !== undefined && isOnHost !== undefined) {
+          return readRun(path, scriptName, opened, isOnHost);
+        }
         opened?.close();
-        return reason === undefined ? undefined : unreadScript(path, scriptName, reason);
+        return isElsewhere || reason === undefined ? undefined : unreadScript(path, scriptName, reason);
       } catch (error) {
         opened?.close();
         throw error;
       }
 
-      function unreadReason(
-        { snapshot }: ObservedExec,
-        { phase }: NamedScript,
-        file: OpenedFile | undefined,
-      ): UnobservedReason | undefined {
+      function unreadReason({ phase }: NamedScript, file: OpenedFile | undefined): UnobservedReason | undefined {
         if (file === undefined) return 'unreadable';
-        // A program that was not read is the host's if it began with a file of the host.
-        if (snapshot.entry.details === undefined && !startsOnHost(snapshot.image)) return 'process_exited';
         if (readings.size >= maxOpenRuns) return 'too_many_scripts';
         const latestMs = host.clock.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(phase) ? -1 : 1) * clockStepMs;
         const ctimeMs = Number(file.stat.ctimeMs);

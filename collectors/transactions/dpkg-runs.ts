@@ -76,6 +76,11 @@ export interface DpkgRuns {
   handleLost(): void;
   /** Handles a change in the database that no update has shown. Returns whether one run can have made it. */
   handleChange(change: RowChange): boolean;
+  /**
+   * Finds the nearest run of dpkg above a process. The returned function says whether the run has changed the host's database. Undefined:
+   * no run.
+   */
+  above(entry: ProcessEntry): (() => boolean) | undefined;
   /** Number of runs that have not been reported. */
   readonly underway: number;
   /** Reports the runs that have ended, and those that go on with what is known of them. */
@@ -573,6 +578,13 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
       only.sawAll = false;
       addChange(only, change);
       return true;
+    },
+    above(entry) {
+      for (let current = entry.parent; current; current = current.parent) {
+        const run = runs.get(current);
+        if (run !== undefined) return () => run.isOnHost === true;
+      }
+      return undefined;
     },
     get underway() {
       return runs.size;

@@ -28,6 +28,7 @@ import {
   openScriptObserver,
   type PendingScript,
   type ScriptObservation,
+  type ScriptObserverDeps,
 } from '../../../collectors/packages/script-observer.ts';
 import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
@@ -145,7 +146,16 @@ async function evidenceWith(packages: Versions) {
   const context = { ...hostContext, host: openHost() };
   const isKnown = (observation: ScriptObservation) => isKnownScript(observation, memory);
   const database = openInstalledVersions(context.host, directory);
-  const observer = openScriptObserver({ host: context.host, installed: database, hold, isKnown, onFault }, directory);
+  /** The dpkg above a run: whether it is known to have changed the host's database. Undefined: there is no dpkg. */
+  const above: { dpkg: { onHost: boolean } | undefined } = { dpkg: undefined };
+  const dpkgAbove: ScriptObserverDeps['dpkgAbove'] = () => {
+    const { dpkg: run } = above;
+    return run && (() => run.onHost);
+  };
+  const observer = openScriptObserver(
+    { host: context.host, installed: database, hold, isKnown, dpkgAbove, onFault },
+    directory,
+  );
   const judge = (event: StepparentEvent, script: PendingScript | undefined): void => {
     hold.add(script?.waits ?? [], () => {
       const verdict = script && judgeScript(script.observation(), memory);
@@ -278,6 +288,7 @@ async function evidenceWith(packages: Versions) {
     eventOf,
     contentOf,
     runs: startScript,
+    above,
   };
 }
 
@@ -474,6 +485,38 @@ describe('a run that ended before it could be read', () => {
     const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'a\n');
     const { script, unobserved } = await isTaken(runs('cron.postinst', undefined, { isRead: false, probe }));
+    expect(script?.state).toBe(undefined);
+    expect(unobserved).toEqual({ 'stepparent.script.sha256': 'process_exited' });
+  });
+});
+
+describe('a run that no probe shows to be one of the host', () => {
+  test('is judged when the dpkg that runs it has written to the host, by the script in place', async () => {
+    const { install, runs, isTaken, above, ids } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'a\n');
+    const dpkgRun = { onHost: false };
+    above.dpkg = dpkgRun;
+    const run = runs('cron.postinst', undefined, { isRead: false });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(ids()).not.toContain(run.event.id);
+    dpkgRun.onHost = true;
+    expect((await isTaken(run)).script).toMatchObject({ version: '1', state: 'known', sha256: sha256('a\n') });
+  });
+  test('waits like others for the event of its file', async () => {
+    const { runs, note, put, say, isTaken, above } = await evidenceWith({ cron: '1' });
+    above.dpkg = { onHost: true };
+    note('cron', '1', 'half-installed');
+    put('info/cron.postinst', 'b\n');
+    const run = runs('cron.postinst', undefined, { isRead: false });
+    say('info/cron.postinst', 'b\n', dpkg);
+    note('cron', '2', 'unpacked');
+    expect((await isTaken(run)).script).toMatchObject({ version: '2', state: 'known' });
+  });
+  test('is not judged when that dpkg has not', async () => {
+    const { install, runs, isTaken, above } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'a\n');
+    above.dpkg = { onHost: false };
+    const { script, unobserved } = await isTaken(runs('cron.postinst', undefined, { isRead: false }));
     expect(script?.state).toBe(undefined);
     expect(unobserved).toEqual({ 'stepparent.script.sha256': 'process_exited' });
   });
