@@ -1,7 +1,7 @@
 // Installations by users other than root raise alerts, do not change root's baseline and do not use up root's rate limit, however short they are.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
@@ -9,7 +9,7 @@ import { limits } from '../../storage/limits.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { type AlertDocument, run, type TestAgent, testAgent, until } from './run-agent.ts';
+import { type AlertDocument, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
 
 const nobody = '65534';
 const programs = join(import.meta.dirname, 'programs');
@@ -68,6 +68,60 @@ describe.skipIf(missing)(titled('another user', missing), () => {
     expect(rateLimited.filter(({ stepparent }) => known.includes(stepparent.alert.terms[0]))).toEqual([]);
     await agent.stop();
   });
+
+  test("runs dpkg on a root of its own 2,000 times, and root's alert is sent meanwhile", async () => {
+    const runs = 2000;
+    const directory = join(scratch, 'many');
+    mkdirSync(directory);
+    const first = copyOf(directory, '/bin/dash', 'many');
+    for (let i = 1; i < runs / 2; i++) linkSync(first, `${first}${i}`);
+    const box = join(directory, 'box');
+    mkdirSync(join(box, 'var/lib/dpkg'), { recursive: true });
+    await run('chmod', ['-R', 'a+rwX', directory]);
+    const agent = testAgent(scratch, withAllRules);
+    await agent.start();
+
+    const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--no-new-privs'];
+    const two = `dpkg --root=${box} -r y; dpkg --root=${box} -i /none.deb; :`;
+    const flood = `"$0" -c "${two}"; i=1; while [ $i -lt ${runs / 2} ]; do "$0$i" -c "${two}"; i=$((i + 1)); done 2>/dev/null`;
+    let isOver = false;
+    const flooding = run('setpriv', [...asNobody, 'sh', '-c', flood, first]).then(() => {
+      isOver = true;
+    });
+    const limited = `${first}${limits.rateLimitAlerts + 50}`;
+    await until('the limit', async () =>
+      (await agent.alerts()).some(({ process }) => process?.parent?.executable === limited),
+    );
+    const own = makeParent(scratch, 'meanwhile');
+    await runBy(own, ['dpkg', '-i', '/none.deb']);
+    const ofRoot = await until(
+      "root's alert",
+      () => agent.delivered().filter(({ process }) => process?.parent?.executable === own)[0],
+    );
+    expect({ isOver, state: ofRoot.stepparent.alert.state }).toEqual({ isOver: false, state: 'open' });
+    await flooding;
+    const last = makeParent(scratch, 'after');
+    await runBy(last, ['dpkg', '-i', '/none.deb']);
+    await alertsUpTo(agent, last);
+
+    const isFlood = ({ process }: StepparentEvent): boolean => process?.args?.includes(`--root=${box}`) === true;
+    const floodRuns = (await agent.execs()).filter(isFlood);
+    expect(floodRuns).toHaveLength(runs);
+    const perRule = Map.groupBy(agent.delivered().filter(isFlood), ({ rule }) => rule.id);
+    expect([...perRule].map(([rule, sent]) => [rule, sent.length])).toEqual(
+      ['dpkg-package-installed-by-unusual-parent', 'package-installed-by-unusual-initiator'].map((rule) => [
+        rule,
+        limits.rateLimitAlerts,
+      ]),
+    );
+    expect(agent.stderr.split('\n').length).toBeLessThan(20);
+    const states = (await agent.alerts()).filter(({ process }) => process?.parent?.executable === own);
+    expect(new Set(states.map(({ stepparent }) => stepparent.alert.state))).toEqual(new Set(['open']));
+    const { sensor, uncommitted } = await agent.status();
+    expect({ lost: sensor.lost_events, dropped: uncommitted.dropped }).toEqual({ lost: 0, dropped: 0 });
+    await agent.stop();
+    // A busy machine needs some 70 ms for each run.
+  }, 360_000);
 
   test.each<[string, string, (string | undefined)[]]>([
     ['is that user', 'exec dpkg', [nobody]],
