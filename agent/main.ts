@@ -19,6 +19,7 @@ const commands: ReadonlyMap<string, () => Promise<{ command(): Command }>> = new
   ['status', () => import('./commands/status.ts')],
   ['reload', () => import('./commands/reload.ts')],
   ['alerts', () => import('./commands/alerts.ts')],
+  ['show', () => import('./commands/show.ts')],
   ['events', () => import('./commands/events.ts')],
   ['incidents', () => import('./commands/incidents.ts')],
   ['hunt', () => import('./commands/hunt.ts')],

@@ -12,7 +12,7 @@ import type {
 import { parseDebFile, parseInfoFile, parseRpmFile, unpackDirectory } from '../collectors/packages/tools.ts';
 import { severityNumbers } from './alert.ts';
 import { cutChars } from './cut-text.ts';
-import { fileVerbs } from './message/what.ts';
+import { fileVerbs, whatText } from './message/what.ts';
 import type { Severity } from './rules/rule.ts';
 
 /** The part of an alert that an incident has. */
@@ -86,7 +86,8 @@ export interface Incident {
   event: {
     kind: 'alert';
     category: ['package', 'intrusion_detection'];
-    action: 'package-transaction';
+    /** `single-alert`: an alert without a transaction, whose id stands for that of the transaction. */
+    action: 'package-transaction' | 'single-alert';
     start: string;
     end: string;
     risk_score: number;
@@ -135,7 +136,7 @@ interface StoredAlert {
 
 /** The input of an incident: one transaction with its alerts and events. */
 export interface IncidentDeps {
-  /** The id of the transaction. */
+  /** The id of the transaction, or of an alert without one. */
   id: string;
   /** The alerts of the transaction, at least one, oldest first. */
   alerts: Iterable<StoredAlert>;
@@ -212,6 +213,9 @@ const roundToTenth = (points: number): number => Math.round(points * 10) / 10;
 /** Builds the incident of one transaction. Memory is bounded, no matter how many events it has. Undefined: it has no alert. */
 export function buildIncident(deps: IncidentDeps): Incident | undefined {
   const { id, isAlive } = deps;
+  /** The topmost package tool, or the process of an alert without a transaction. */
+  let headId = id;
+  let action: Incident['event']['action'] = 'package-transaction';
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];
   let alertsCount = 0;
@@ -290,7 +294,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
       startMs = Math.min(startMs, ms);
       endMs = Math.max(endMs, ms);
     }
-    head = closerHead(head, event, id);
+    head = closerHead(head, event, headId);
     addPackages(event);
     addScript(event);
     const step = stepOf(event);
@@ -298,7 +302,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     if (rules !== undefined) step.rules = rules;
     const entityId = event.process?.entity_id;
     // The tool itself is not a survivor, and the writer of a file counts only if the start of its program is an event.
-    const alive = entityId !== undefined && entityId !== id && step.kind !== 'file' && isAlive(entityId);
+    const alive = entityId !== undefined && entityId !== headId && step.kind !== 'file' && isAlive(entityId);
     if (alive) {
       if (survivors.has(entityId) || survivors.size < maxKept.survivors) survivors.set(entityId, survivorOf(event));
       else moreSurvivors++;
@@ -324,6 +328,10 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     if (alert['@timestamp'] > lastAlert) lastAlert = alert['@timestamp'];
     if (alerts.length < maxKept.alerts) alerts.push(alert);
     ({ host } = document);
+    if (document.stepparent.transaction === undefined) {
+      headId = document.process?.entity_id ?? id;
+      action = 'single-alert';
+    }
     const rule = alert['rule.id'];
     const known = risks.get(rule);
     risks.set(rule, {
@@ -366,7 +374,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     event: {
       kind: 'alert',
       category: ['package', 'intrusion_detection'],
-      action: 'package-transaction',
+      action,
       start,
       end: new Date(Number.isFinite(endMs) ? endMs : 0).toISOString(),
       risk_score: score,
@@ -507,7 +515,11 @@ function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: N
     known.push({ name: info.package });
     unpacked.push(info.package);
   }
-  const { lifecycle_script, script, package: operation, inferred = {} } = stepparent;
+  const { lifecycle_script, script, package: operation, transaction, inferred = {} } = stepparent;
+  for (const { name, version } of transaction?.packages ?? []) {
+    known.push({ name, ...(version === undefined ? {} : { version }) });
+    unpacked.push(name);
+  }
   if (lifecycle_script?.package !== undefined) {
     const isGuess = inferred['stepparent.lifecycle_script.package'] !== undefined;
     (isGuess ? guessed : known).push({ name: withoutArchitecture(lifecycle_script.package) });
@@ -580,17 +592,20 @@ function kindOf(event: StepparentEvent): IncidentStep['kind'] {
   if (file?.path !== undefined) return 'file';
   if (destination !== undefined) return 'connect';
   if (stepparent.transaction?.survivors !== undefined) return 'running';
+  if (stepparent.transaction?.manager !== undefined) return 'package';
   if (changes(event)) return 'package';
   return stepparent.lifecycle_script?.depth === 0 ? 'script' : 'exec';
 }
 
 /** What an event other than an exec is about. */
-function whatOf({ event: { action }, file, destination, process, stepparent }: StepparentEvent): string | undefined {
+function whatOf(event: StepparentEvent): string | undefined {
+  const { file, destination, process, stepparent } = event;
+  const { action } = event.event;
   if (file?.path !== undefined) return `${fileVerbs[action ?? ''] ?? `${action}:`} ${file.path}`;
   if (destination !== undefined)
     return `${process?.executable ?? '(program not observed)'} to ${destination.ip} port ${destination.port}`;
-  const { survivors, survivors_count: count } = stepparent.transaction ?? {};
-  if (survivors === undefined) return undefined;
+  const { survivors, survivors_count: count, manager } = stepparent.transaction ?? {};
+  if (survivors === undefined) return manager === undefined ? undefined : whatText(event);
   const names = survivors.map(({ executable, pid }) => `${executable ?? '(program not observed)'} (pid ${pid})`);
   return `${count} left running: ${names.join(', ')}`;
 }
@@ -600,13 +615,19 @@ function stepOf(event: StepparentEvent): IncidentStep {
   const script = stepparent.lifecycle_script;
   const kind = kindOf(event);
   const isFile = kind === 'file';
-  const actor = isFile ? process?.executable : (process?.parent?.executable ?? process?.parent?.name);
+  // An event about a whole transaction has the process of the transaction itself.
+  const isWhole = kind === 'running' || stepparent.transaction?.manager !== undefined;
+  const actor = isWhole
+    ? undefined
+    : isFile
+      ? process?.executable
+      : (process?.parent?.executable ?? process?.parent?.name);
   const what = whatOf(event) ?? process?.command_line ?? process?.executable ?? '(program not observed)';
   return {
     '@timestamp': event['@timestamp'],
     'event.id': event.event.id,
     kind,
-    ...(isFile || process?.entity_id === undefined ? {} : { 'process.entity_id': process.entity_id }),
+    ...(isFile || isWhole || process?.entity_id === undefined ? {} : { 'process.entity_id': process.entity_id }),
     ...(process?.pid === undefined ? {} : { 'process.pid': process.pid }),
     ...(process?.executable === undefined ? {} : { 'process.executable': cutChars(process.executable, valueChars) }),
     ...(actor === undefined ? {} : { by: cutChars(actor, valueChars) }),

@@ -62,10 +62,11 @@ import { summarize } from './summaries.ts';
 import { allowTerm, removeTerm } from './terms.ts';
 import {
   countTransactionEvents,
-  listTransactionAlerts,
+  type IncidentFilter,
+  listIncidentAlerts,
+  listIncidents,
   listTransactionEvents,
-  listTransactions,
-  type TransactionFilter,
+  transactionsByPrefix,
 } from './transactions.ts';
 import {
   contentPaths,
@@ -122,14 +123,19 @@ export class StoreReader {
     return this.run(readSuppressed);
   }
 
-  /** Ids of transactions with an alert, newest last by the last alert. */
-  listTransactions(filter: TransactionFilter): string[] {
-    return this.run((db) => listTransactions(db, filter));
+  /** Ids of incidents, newest last by the last alert: of transactions with an alert, and of alerts without a transaction. */
+  listIncidents(filter: IncidentFilter): string[] {
+    return this.run((db) => listIncidents(db, filter));
   }
 
-  /** Alerts of a transaction, oldest first, read in pages. */
-  transactionAlerts(id: string): Generator<{ state: AlertState; document: StepparentEvent }> {
-    return this.iterate((db) => listTransactionAlerts(db, id));
+  /** Ids of transactions with an alert that begin with `prefix`, the newest first, at most ten. */
+  transactionsByPrefix(prefix: string): string[] {
+    return this.run((db) => transactionsByPrefix(db, prefix, 10));
+  }
+
+  /** Alerts of an incident, oldest first, read in pages. */
+  incidentAlerts(id: string): Generator<{ state: AlertState; document: StepparentEvent }> {
+    return this.iterate((db) => listIncidentAlerts(db, id));
   }
 
   /** Events of a transaction, oldest first, read in pages. */

@@ -92,11 +92,9 @@ const printDocuments: Print = (store, filter) => {
 };
 
 async function tablePrinter(config: string | undefined): Promise<Print> {
-  const { readRules } = await import('../../detectors/rules/load-rules.ts');
-  const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { alertCounts, alertTable } = await import('../output/alert-table.ts');
-  const { rules } = readRules(readConfiguration(config).configuration.directories.rules);
-  const briefs = new Map(rules.map(({ id, brief }) => [id, brief]));
+  const { readBriefs } = await import('../query/read-briefs.ts');
+  const briefOf = readBriefs(config);
   return (store, filter, isWhole) => {
     const alerts = [...store.listAlerts({ ...filter, limitBy: 'last_ms' })].sort((a, b) => a.lastMs - b.lastMs);
     const count = alerts.length;
@@ -107,10 +105,10 @@ async function tablePrinter(config: string | undefined): Promise<Print> {
     const lines = alertTable(alerts, {
       columns: terminalColumns(),
       nowMs: Date.now(),
-      briefOf: (ruleId) => briefs.get(ruleId),
+      briefOf,
     });
     for (const line of isWhole ? lines : lines.slice(1)) process.stdout.write(`${line}\n`);
-    if (isWhole) console.error(`${alertCounts(alerts)}; \`stepparent alerts --json\` has every field`);
+    if (isWhole) console.error(`${alertCounts(alerts)}; \`stepparent show ID\` explains one`);
     if (isWhole && count === filter.limit) console.error(`only the newest ${count} are shown; --limit shows more`);
     return count;
   };

@@ -43,10 +43,15 @@ async function printEvents({ config, since: sinceMs, limit, json }: EventsOption
 
 function rowOf(event: StepparentEvent, actionText: (event: StepparentEvent) => string) {
   const { process: ran, stepparent, user } = event;
-  const operation = stepparent.package && `${stepparent.package.manager} ${stepparent.package.operation}`;
+  const { manager } = stepparent.transaction ?? {};
+  // Of a transaction, its result counts, not the command line.
+  const isTransaction = manager !== undefined;
+  const operation = isTransaction
+    ? `${manager} ${event.event.outcome ?? ''}`.trim()
+    : stepparent.package && `${stepparent.package.manager} ${stepparent.package.operation}`;
   const parent = ran?.parent?.executable ?? ran?.parent?.name;
   const description =
-    ran === undefined || event.file !== undefined
+    ran === undefined || event.file !== undefined || isTransaction
       ? (event.message ?? actionText(event))
       : `${parent ?? '(parent not observed)'} ran ${ran.command_line ?? ran.executable ?? '(program not observed)'}`;
   const cells = [

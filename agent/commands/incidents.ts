@@ -1,6 +1,9 @@
-// `stepparent incidents`: lists the package transactions that raised alerts, each with its steps.
+// `stepparent incidents`: lists incidents, one per line: package transactions with alerts, and alerts without a transaction.
 
 import type { Command } from 'commander';
+import type { Incident } from '../../detectors/incident.ts';
+import type { AlertRecord } from '../../storage/records.ts';
+import { terminalColumns } from '../output/terminal-columns.ts';
 import { withStoreReader } from '../query/with-store.ts';
 import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sinceOption } from './define-command.ts';
 
@@ -15,8 +18,8 @@ interface IncidentsOptions extends GlobalOptions {
 
 export const command = (): Command =>
   defineCommand('incidents')
-    .description('list package transactions that raised alerts, newest last')
-    .argument('[id]', 'incident to show, by stepparent.transaction.id (default: list all)')
+    .description('list incidents, newest last: package transactions with alerts, and other alerts')
+    .argument('[id]', 'incident to list, by stepparent.transaction.id (default: list all)')
     .addOption(sinceOption('start of the time range of the alerts: 10m, 7d, or a date'))
     .option('--all', 'include incidents whose alerts are all suppressed or from the learning period')
     .addOption(limitOption().default(20))
@@ -28,20 +31,41 @@ async function printIncidents(options: IncidentsOptions, id: string | undefined)
   const { config, since: sinceMs, all, limit, json } = options;
   const { openHost } = await import('../../collectors/host/host.ts');
   const { processesAlive } = await import('../../collectors/proc/process-alive.ts');
+  const { alertCounts, alertTable } = await import('../output/alert-table.ts');
   const { readIncidents } = await import('../query/read-incidents.ts');
-  const { incidentLines } = await import('../output/incident-lines.ts');
+  const { leadingAlert } = await import('../query/read-story.ts');
+  const { readBriefs } = await import('../query/read-briefs.ts');
+  const rows: AlertRecord[] = [];
+  const briefOf = readBriefs(config);
   const count = await withStoreReader(config, (store) => {
-    let printed = 0;
+    let found = 0;
     for (const incident of readIncidents(store, { id, sinceMs, all, limit }, processesAlive(openHost().proc))) {
-      const text = json
-        ? JSON.stringify(incident)
-        : `${printed === 0 ? '' : '\n'}${incidentLines(incident).join('\n')}`;
-      process.stdout.write(`${text}\n`);
-      printed++;
+      found++;
+      if (json) process.stdout.write(`${JSON.stringify(incident)}\n`);
+      else {
+        const alert = leadingAlert(store, incident.stepparent.transaction.id);
+        if (alert !== undefined) rows.push(rowOf(incident, alert));
+      }
     }
-    return printed;
+    return found;
   });
+  if (rows.length > 0) {
+    const table = alertTable(rows, { columns: terminalColumns(), nowMs: Date.now(), briefOf });
+    for (const line of table) process.stdout.write(`${line}\n`);
+    console.error(`${alertCounts(rows, 'incident')}; \`stepparent show ID\` explains one`);
+  }
   if (count === 0) console.error(id === undefined ? 'no incidents' : 'no such incident');
   else if (id === undefined && count >= limit) console.error(`only the newest ${limit} are shown; --limit shows more`);
   return id === undefined || count > 0;
+}
+
+/** The most severe alert with the severity, the time and the number of alerts of the whole incident. */
+function rowOf({ event, stepparent: { incident } }: Incident, alert: AlertRecord): AlertRecord {
+  const { document } = alert;
+  return {
+    ...alert,
+    lastMs: Date.parse(incident.last_alert),
+    count: incident.alerts_count,
+    document: { ...document, event: { ...document.event, severity: event.severity } },
+  };
 }

@@ -21,7 +21,7 @@ export interface AlertTableOptions {
 }
 
 /** The characters of an id in tables; `show` takes any prefix. */
-const idChars = 8;
+export const idChars = 8;
 
 const gap = '  ';
 const dash = ' - ';
@@ -35,6 +35,7 @@ const dayMs = 86_400_000;
 const shorterWho: readonly [words: RegExp, shorter: string][] = [
   [/^an unidentified user\b/, 'unknown'],
   [/^an unobserved process$/, 'unobserved'],
+  [/^\/\S*\/(?=\S)/, '…/'],
   [/ over ssh\b/, ', ssh'],
   [/ on the console\b/, ', console'],
 ];
@@ -43,7 +44,7 @@ const shorterText = (who: string): string =>
   shorterWho.reduce((text, [words, shorter]) => text.replace(words, shorter), who);
 
 /** Who, what and why, escaped; a finding of a hunt has no person behind it, and its message says the rest. */
-function partsOf(document: StepparentEvent): { who: string; what: string; briefWhat: string; why: string } {
+export function partsOf(document: StepparentEvent): { who: string; what: string; briefWhat: string; why: string } {
   const { message = '', stepparent } = document;
   const why = shownText(stepparent.alert?.reason ?? '');
   if (stepparent.hunt !== undefined) {
@@ -127,8 +128,8 @@ function fitted({ state, what, briefWhat, why, brief }: Texts, width: number): s
   return [cutCells(deed, both - whyWidth), cutCells(brief, whyWidth)].join(dash);
 }
 
-/** How many alerts there are of each severity, the highest first: `19 alerts: 1 high, 18 low`. */
-export function alertCounts(alerts: readonly AlertRecord[]): string {
+/** How many alerts there are of each severity, the highest first: `19 alerts: 1 high, 18 low`. `noun`: what they are called. */
+export function alertCounts(alerts: readonly AlertRecord[], noun = 'alert'): string {
   const found = alerts.map(({ document }) => severityOf(document));
   const counts = Object.keys(severityColours)
     .reverse()
@@ -136,5 +137,5 @@ export function alertCounts(alerts: readonly AlertRecord[]): string {
       const count = found.filter((each) => each === severity).length;
       return count === 0 ? [] : [`${count} ${severity}`];
     });
-  return `${alerts.length} ${alerts.length === 1 ? 'alert' : 'alerts'}: ${counts.join(', ')}`;
+  return `${alerts.length} ${alerts.length === 1 ? noun : `${noun}s`}: ${counts.join(', ')}`;
 }

@@ -42,3 +42,39 @@ export function cutCells(text: string, width: number): string {
 /** The text with spaces after it up to `width` cells. */
 export const padCells = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(0, width - cellWidth(text)));
+
+/** The text in lines of at most `width` cells, broken at spaces; a longer word is broken anywhere. Spaces at its start stay. */
+export function wrapCells(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<=\S) /)) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (cellWidth(joined) <= width) {
+      line = joined;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    const pieces = cellPieces(word, width);
+    lines.push(...pieces.slice(0, -1));
+    line = pieces.at(-1) ?? '';
+  }
+  return line === '' && lines.length > 0 ? lines : [...lines, line];
+}
+
+/** The text in pieces of at most `width` cells; a piece has at least one character. */
+function cellPieces(text: string, width: number): string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  let taken = 0;
+  for (const char of text) {
+    const cells = charWidth(char);
+    if (piece !== '' && taken + cells > width) {
+      pieces.push(piece);
+      piece = '';
+      taken = 0;
+    }
+    piece += char;
+    taken += cells;
+  }
+  return [...pieces, piece];
+}

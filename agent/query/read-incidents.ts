@@ -1,4 +1,4 @@
-// Reads incidents from the store: finds the transactions with alerts, then reads the alerts and events of each.
+// Reads incidents from the store: finds them by their alerts, then reads the alerts and events of each.
 
 import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { AlertState } from '../../storage/records.ts';
@@ -6,20 +6,17 @@ import type { StoreReader } from '../../storage/store.ts';
 
 /** Selects incidents. Without `all`, an incident needs an alert that is open or rate-limited. */
 export interface IncidentsOptions {
-  /** The id of one transaction. Default: the newest. */
+  /** The id of one incident: of a transaction, or of an alert without one. Default: the newest. */
   id?: string | undefined;
-  /** Only transactions with an alert at or after this time, in milliseconds since 1970. */
+  /** Only incidents with an alert at or after this time, in milliseconds since 1970. */
   sinceMs?: number | undefined;
   /** Alerts of the learning period and suppressed alerts count as well. */
   all?: boolean | undefined;
-  /** Maximum number of transactions; the newest are read. */
+  /** Maximum number of incidents; the newest are read. */
   limit: number;
 }
 
-type Reader = Pick<
-  StoreReader,
-  'listTransactions' | 'transactionAlerts' | 'transactionEvents' | 'countTransactionEvents'
->;
+type Reader = Pick<StoreReader, 'listIncidents' | 'incidentAlerts' | 'transactionEvents' | 'countTransactionEvents'>;
 
 /** Maximum number of events that are read: for a whole list, so that it is quick, and for a single incident. A package has some ten. */
 const mostEvents = { ofList: 8_000, ofOne: 20_000 };
@@ -31,10 +28,10 @@ export function* readIncidents(
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
   const states: AlertState[] = all ? ['open', 'rate_limited', 'learning', 'suppressed'] : ['open', 'rate_limited'];
-  const ids = store.listTransactions({ id, sinceMs, states, limit });
+  const ids = store.listIncidents({ id, sinceMs, states, limit });
   for (const found of ids) {
     const alerts = (function* () {
-      for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;
+      for (const alert of store.incidentAlerts(found)) if (states.includes(alert.state)) yield alert;
     })();
     const incident = buildIncident({
       id: found,

@@ -5,12 +5,14 @@ import '../../agent/locked-node.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { incidentLines } from '../../agent/output/incident-lines.ts';
 import { shownMessage } from '../../agent/output/shown-message.ts';
+import { storyLines } from '../../agent/output/story-lines.ts';
+import type { Story } from '../../agent/query/read-story.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { buildAlert } from '../../detectors/alert.ts';
 import type { Incident } from '../../detectors/incident.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
+import type { Rule } from '../../detectors/rules/rule.ts';
 
 export const rootDirectory = path.join(import.meta.dirname, '../..');
 
@@ -32,6 +34,7 @@ const auditLines = 12;
 export function captures(): Map<string, string> {
   const { audit, alert, incident }: Recording = JSON.parse(readFileSync(recordingFile, 'utf8'));
   const records = audit.records.slice(0, auditLines);
+  const lines = storyLines(storyOf(alert, incident), columns).map(stripVTControlCharacters);
   const pictures: [name: string, title: string, lines: string[]][] = [
     [
       'auditd.svg',
@@ -44,15 +47,16 @@ export function captures(): Map<string, string> {
     ],
     [
       'stepparent.svg',
-      'The alert and the incident that stepparent makes of the same installation',
+      'The alert that stepparent makes of the same installation, and its story',
       [
         '# journalctl -t stepparent _UID=0 -o cat',
         ...wrapLine(shownMessage(rebuild(alert)), ''),
         '',
-        "# stepparent incidents | grep -v '  file .*)$'",
-        ...incidentLines(incident)
-          .filter((line) => !/ file .*\)$/.test(line))
-          .flatMap((line) => wrapLine(stripVTControlCharacters(line), ' '.repeat(12))),
+        `# stepparent show ${alert.stepparent.alert?.id.slice(0, 8)} | sed '/^unseen/Q'`,
+        ...lines.slice(
+          0,
+          lines.findIndex((line) => line.startsWith('unseen')),
+        ),
       ],
     ],
   ];
@@ -61,9 +65,37 @@ export function captures(): Map<string, string> {
   );
 }
 
+const ruleOf = (alert: StepparentEvent): Rule | undefined =>
+  readRules([path.join(rootDirectory, 'detectors/rules')]).rules.find(({ id }) => id === alert.rule?.id);
+
+/** The recorded alert with its incident, without what only the database has. */
+function storyOf(alert: StepparentEvent, incident: Incident): Story {
+  const document = rebuild(alert);
+  const { id = '', terms = [] } = document.stepparent.alert ?? {};
+  const timeMs = Date.parse(document['@timestamp']);
+  return {
+    alert: {
+      id,
+      ruleId: String(document.rule?.id),
+      scope: '',
+      terms: [...terms],
+      state: 'open',
+      firstMs: timeMs,
+      lastMs: timeMs,
+      count: 1,
+      document,
+    },
+    incident,
+    rule: ruleOf(alert),
+    packages: [],
+    baseline: { count: 0, newest: [], own: undefined },
+    related: [],
+  };
+}
+
 /** The alert with the present text of the rules that come with the agent. */
 function rebuild(alert: StepparentEvent): StepparentEvent {
-  const rule = readRules([path.join(rootDirectory, 'detectors/rules')]).rules.find(({ id }) => id === alert.rule?.id);
+  const rule = ruleOf(alert);
   const { id, terms, state } = alert.stepparent.alert ?? {};
   if (rule === undefined || id === undefined || state === undefined) throw new Error('the recording has no such alert');
   return buildAlert({ event: alert, verdict: { rule, terms: terms ?? [] }, state, id });
@@ -90,7 +122,7 @@ const marks: readonly [pattern: RegExp, colour: string][] = [
   [/^# .*/, 'prompt'],
   [/^… .*/, 'dim'],
   [/&lt;- (?:ALERT(?: [a-z-]+)?|STILL RUNNING)/g, 'alert'],
-  [/ {2}(?:low|medium|high|critical) \d+(?= )/, 'alert'],
+  [/^(?:LOW|MEDIUM|HIGH|CRITICAL)(?= )/, 'alert'],
 ];
 
 /** An SVG of lines as in a dark terminal. `textLength` keeps the width in any font. */

@@ -29,14 +29,17 @@ function filled(learningMs?: number): Store {
 }
 const all = { states: ['open', 'rate_limited'] as const, limit: 10 };
 
-test('lists transactions with an alert, sorted by the last alert', () => {
+test('lists transactions with an alert and alerts without a transaction, sorted by the last alert', () => {
   const store = filled();
-  expect(store.listTransactions(all)).toEqual(['b', 'a']);
-  expect(store.listTransactions({ ...all, limit: 1 })).toEqual(['a']);
-  expect(store.listTransactions({ ...all, sinceMs: start + 3 * minute })).toEqual(['a']);
-  expect(store.listTransactions({ ...all, id: 'b' })).toEqual(['b']);
-  expect(store.listTransactions({ ...all, id: 'quiet' })).toEqual([]);
-  expect(store.listTransactions({ ...all, states: ['learning'] })).toEqual([]);
+  const [single = ''] = [...store.listAlerts({ sinceMs: start + 5 * minute })].map(({ id }) => id);
+  expect(store.listIncidents(all)).toEqual(['b', 'a', single]);
+  expect([...store.incidentAlerts(single)]).toHaveLength(1);
+  expect(store.listIncidents({ ...all, limit: 1 })).toEqual([single]);
+  expect(store.listIncidents({ ...all, id: single })).toEqual([single]);
+  expect(store.listIncidents({ ...all, sinceMs: start + 3 * minute })).toEqual(['a', single]);
+  expect(store.listIncidents({ ...all, id: 'b' })).toEqual(['b']);
+  expect(store.listIncidents({ ...all, id: 'quiet' })).toEqual([]);
+  expect(store.listIncidents({ ...all, states: ['learning'] })).toEqual([]);
 });
 
 test('reads events and alerts of one transaction over more than a page, each once, in order', () => {
@@ -46,21 +49,23 @@ test('reads events and alerts of one transaction over more than a page, each onc
   expect(times).toEqual([...times].sort((a, b) => a - b));
   expect(new Set([...store.transactionEvents('a')].map(({ event }) => event.id)).size).toBe(452);
   expect(store.countTransactionEvents('a')).toBe(452);
-  expect([...store.transactionAlerts('a')].map(({ state }) => state)).toEqual(['open', 'open']);
+  expect([...store.incidentAlerts('a')].map(({ state }) => state)).toEqual(['open', 'open']);
   expect([...store.transactionEvents('none')]).toEqual([]);
 });
 
 test('lists transactions with only learning alerts on request', () => {
   const read = (store: Store, question: object) => [...readIncidents(store, { limit: 10, ...question }, () => false)];
-  const reported = read(filled(), {}).map(({ stepparent }) => [
-    stepparent.transaction.id,
+  const reported = read(filled(), {}).map(({ event, stepparent }) => [
+    event.action,
+    stepparent.transaction.id.length < 2 ? stepparent.transaction.id : 'an alert',
     stepparent.incident.steps.length,
   ]);
   expect(reported).toEqual([
-    ['b', 1],
-    ['a', 452],
+    ['package-transaction', 'b', 1],
+    ['package-transaction', 'a', 452],
+    ['single-alert', 'an alert', 1],
   ]);
   const learning = filled(60 * minute);
   expect(read(learning, {})).toEqual([]);
-  expect(read(learning, { all: true })).toHaveLength(2);
+  expect(read(learning, { all: true })).toHaveLength(3);
 });

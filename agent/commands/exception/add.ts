@@ -30,7 +30,7 @@ interface AddOptions extends GlobalOptions {
 export const add = (): Command =>
   defineCommand('add')
     .description('create an exception from a stored alert, as a file in conf.d')
-    .requiredOption('--from <alert>', 'id of the alert (stepparent.alert.id in `alerts --json`), or a prefix of it')
+    .requiredOption('--from <alert>', 'id of the alert, or a prefix of it')
     .option('--field <name...>', 'additional field that must have the value that it has in the alert')
     .option('--reason <text>', 'reason for suppressing the alert')
     .option('--owner <name>', 'person responsible for the exception (default: the user who runs this command)')
@@ -86,8 +86,7 @@ function alertOf(store: StoreReader, idPrefix: string): AlertRecord {
   const found = store.alertsByPrefix(idPrefix.toLowerCase());
   const [alert, second] = found;
   const shown = escapeText(idPrefix, chars);
-  if (alert === undefined)
-    throw new NoException(`no alert with id ${shown}; \`stepparent alerts --json\` shows ids as stepparent.alert.id`);
+  if (alert === undefined) throw new NoException(`no alert with id ${shown}; \`stepparent alerts\` shows ids`);
   if (second === undefined) return alert;
   const lines = found.map(
     ({ id, lastMs, document }) => `  ${id}  ${localTime(lastMs)}  ${shownMessage(document).slice(0, 120)}`,

@@ -7,9 +7,11 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -120,7 +122,7 @@ test('alerts prints a heading and one line each, escaped, newest last, without c
   const { code, out, err } = await stepparent('alerts');
   expect({ code, err }).toEqual({
     code: 0,
-    err: '3 alerts: 2 high, 1 medium; `stepparent alerts --json` has every field\n',
+    err: '3 alerts: 2 high, 1 medium; `stepparent show ID` explains one\n',
   });
   const lines = out.split('\n');
   expect(lines).toHaveLength(5);
@@ -273,21 +275,75 @@ test('events', async () => {
   expect(JSON.parse(json)).toMatchObject({ event: { id: '3', kind: 'event' } });
 });
 
-test('incidents prints each transaction, escaped; --json; one by its id', async () => {
+test('incidents prints one line for each, with the severity of all its alerts; --json; one by its id', async () => {
   const { code, out, err } = await stepparent('incidents');
-  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect({ code, err }).toEqual({ code: 0, err: '1 incident: 1 high; `stepparent show ID` explains one\n' });
   // All three alerts are of one transaction, by two rules of 47.
   const lines = out.trimEnd().split('\n');
-  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}high 72 {2}01234567-71-100 {2}/);
-  expect(lines).toContain('  score     47 a-rule + 24.9 b-rule (risk 47)');
-  expect(lines).toContain('  alerts    a-rule, b-rule ×2');
-  expect(out).toContain('  <- ALERT a-rule');
-  expect(out).toContain('by /tmp/x\\n\\x1b[31m)  <- ALERT b-rule');
-  expect(out).not.toContain('\x1b');
+  expect(lines).toHaveLength(2);
+  const id = await idOf('--rule', 'b-rule');
+  expect(lines[1]).toMatch(new RegExp(`^${id.slice(0, 8)} .* high .* install x\\.deb - not seen +×3$`));
   const { out: json } = await stepparent('incidents', '01234567-71-100', '--json');
   expect(JSON.parse(json)).toMatchObject({ event: { risk_score: 72 }, stepparent: { incident: { alerts_count: 3 } } });
   expect(await stepparent('incidents', '--since', '10s')).toEqual({ code: 0, out: '', err: 'no incidents\n' });
   expect(await stepparent('incidents', 'none')).toEqual({ code: 1, out: '', err: 'no such incident\n' });
+});
+
+test('show explains an alert by a prefix of its id, or a transaction by its id, escaped and within 80 columns', async () => {
+  const id = await idOf('--rule', 'a-rule');
+  const { code, out, err } = await stepparent('show', id.slice(0, 12));
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const lines = out.trimEnd().split('\n');
+  expect(lines[0]).toBe('MEDIUM  Parent \\x1b[2J');
+  expect(lines[1]).toContain(`${id.slice(0, 8)} · a-rule · `);
+  expect(out).toContain('incident high 72, 3 alerts');
+  expect(out).toMatch(/^what +ran dpkg to install x\.deb$/m);
+  expect(out).toMatch(/^why +not seen$/m);
+  expect(out).toMatch(/^time .*<- ALERT$/m);
+  expect(out).toMatch(
+    /^rule +process\.name:dpkg\n +the stored fields do not match the rule as it is now:\n +process\.name is absent$/m,
+  );
+  expect(out).toMatch(/^baseline +\/usr\/bin\/python3: known since .* \(alert\), ×1$/m);
+  expect(out).toContain(`stepparent exception add --from ${id.slice(0, 8)} --reason TEXT`);
+  expect(lines.slice(-2)).toEqual(['Look', 'at it']);
+  for (const line of lines) expect(line).toMatch(/^[^\p{C}]{0,80}$/u);
+  const { out: ofTransaction } = await stepparent('show', '01234567-71');
+  expect(ofTransaction).toMatch(/^HIGH {2}/);
+  expect(JSON.parse((await stepparent('show', id, '--json')).out)).toMatchObject({
+    alert: { stepparent: { alert: { id } } },
+    incident: { event: { risk_score: 72 } },
+    baseline: { count: 0, own: { origin: 'alert' } },
+  });
+});
+
+test('show says of an unknown id how to list ids', async () => {
+  for (const id of ['zz\x1b', 'ffffffffffff']) {
+    const { code, out, err } = await stepparent('show', id);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toBe(
+      `stepparent: no alert or incident has an id that begins with ${id.replace('\x1b', '\\x1b')}; see \`stepparent alerts\`\n`,
+    );
+  }
+});
+
+test('show --save writes one archive that only its owner can read, and never over a file', async () => {
+  const id = await idOf('--rule', 'a-rule');
+  const target = join(directory, 'evidence');
+  mkdirSync(target);
+  const { code, err } = await stepparent('show', id, '--save', target);
+  expect(code).toBe(0);
+  const [name = ''] = readdirSync(target);
+  expect(err).toBe(`wrote ${target}/${name}\n`);
+  const archive = join(target, name);
+  expect(statSync(archive).mode & 0o777).toBe(0o600);
+  const listed = await run('tar', ['tf', archive]);
+  expect(listed.out.trim().split('\n')).toEqual(
+    expect.arrayContaining(['story.txt', 'alert.json', 'incident.json', 'rule.toml', 'events-01.ndjson']),
+  );
+  const alert = await run('tar', ['xOf', archive, 'alert.json']);
+  expect(JSON.parse(alert.out).stepparent.alert.id).toBe(id);
+  expect((await run('tar', ['xOf', archive, 'events-01.ndjson'])).out.trim().split('\n')).toHaveLength(3);
+  expect((await stepparent('show', id, '--save', join(target, 'missing'))).code).toBe(1);
 });
 
 test('alerts shows the time of the last match, by which --since and --limit select', async () => {

@@ -243,7 +243,7 @@ test('add never overwrites a file', async () => {
 });
 
 test.for<[() => string[], string]>([
-  [() => ['--from', 'ffffffffffff'], 'no alert with id ffffffffffff; `stepparent alerts --json` shows'],
+  [() => ['--from', 'ffffffffffff'], 'no alert with id ffffffffffff; `stepparent alerts` shows ids'],
   [() => ['--from', '\x1b[2J%'], 'no alert with id \\x1b[2J%; '],
   [() => ['--from', idOf(4)], 'no term fields are known for the rule gone; name the fields to compare with --field'],
   [

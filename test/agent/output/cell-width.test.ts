@@ -1,7 +1,7 @@
 // The cells that text takes on a terminal, and text cut to them.
 
 import { expect, test } from 'vitest';
-import { cellWidth, cutCells, padCells } from '../../../agent/output/cell-width.ts';
+import { cellWidth, cutCells, padCells, wrapCells } from '../../../agent/output/cell-width.ts';
 
 test.each([
   ['', 0],
@@ -38,4 +38,15 @@ test.each([
 test('pads to cells, not to characters', () => {
   expect(padCells('漢', 4)).toBe('漢  ');
   expect(padCells('long', 2)).toBe('long');
+});
+
+test.each([
+  ['one two three', 7, ['one two', 'three']],
+  ['  indented', 20, ['  indented']],
+  ['toolongword', 4, ['tool', 'ongw', 'ord']],
+  ['a toolongword', 4, ['a', 'tool', 'ongw', 'ord']],
+  ['漢字漢', 1, ['漢', '字', '漢']],
+  ['', 5, ['']],
+])('%j in lines of %i cells', (text, width, lines) => {
+  expect(wrapCells(text, width)).toEqual(lines);
 });
