@@ -194,6 +194,7 @@ const stepparent: Stepparent = {
     by: 'pipe',
     interpreter: { entity_id: '01234567-5-5', pid: 5, executable: '/usr/bin/dash' },
   },
+  tampering: { before: '1', after: '0', restored: true },
   found: 'comparison',
   lineage: [
     {

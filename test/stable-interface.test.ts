@@ -52,6 +52,7 @@ const messageIds = {
   'rpm-package-installed-by-unusual-parent': 'aaa24624cc638600b48c1b182bb4d184',
   'security-fix-removed': 'd50fff2f612184ce93f46306fd38cdd7',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
+  'tracing-instance-tampered': '60ca04fce7cf8fbda0fabce85ddb0976',
 };
 
 test('every shipped rule has its MESSAGE_ID in this table', () => {

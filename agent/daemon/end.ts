@@ -11,6 +11,7 @@ const steps = [
   'timers',
   'watch of package databases',
   'watch of script reads',
+  'watch of the tracing instance',
   'watch of paths',
   'package sources',
   'package ledger',

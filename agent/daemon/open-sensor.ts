@@ -54,6 +54,8 @@ export interface Sensor {
   readNow(): void;
   /** Which probes report the start of a program. */
   probes: StartProbes;
+  /** The tracing instance; undefined: the kernel is not traced. */
+  instance: TracefsSensor['instance'] | undefined;
   /** A number that changes after each poll. */
   progress(): number;
   stop(): Promise<void>;
@@ -115,6 +117,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
     start: sensor.start,
     readUntilNs: sensor.readUntilNs,
     readNow: sensor.readNow,
+    instance: sensor.instance,
     probes: {
       isProbed: (executable) => probed.has(executable),
       expectsStart: sensor.probes.expectsStart,
@@ -201,6 +204,7 @@ function openPolling({ host, settings, onFault }: SensorDeps, degraded: string |
     readUntilNs: host.clock.bootNs,
     readNow() {},
     probes: noStartProbes,
+    instance: undefined,
     progress: () => sensor.state().turns,
     report() {
       const state = sensor.state();

@@ -16,7 +16,9 @@ import { type DpkgJournal, type DpkgJournalReceiver, noDpkgJournal } from '../..
 import {
   cheapFileFields,
   type DescribedFileAct,
+  describeFileAct,
   describeFileChange,
+  type FileAct,
   type FileChange,
 } from '../../collectors/packagedb/file-event.ts';
 import type { WorkTurns } from '../../collectors/packagedb/work-turns.ts';
@@ -35,7 +37,7 @@ import {
 } from '../../collectors/process/exec-collector.ts';
 import { type ObservedExec, observeExec, type PackageKnowledge } from '../../collectors/process/observe-exec.ts';
 import type { ProcessEntry } from '../../collectors/process/process.ts';
-import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import type { BootNs, ProcessRecord } from '../../collectors/process/process-record.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import { openSurvivorCheck } from '../../collectors/process/survivors.ts';
 import { describeSurvivors } from '../../collectors/process/survivors-event.ts';
@@ -151,6 +153,8 @@ export interface Pipeline {
   handleWatchedChange(change: FileChange, complete: CompleteWatched): Promise<boolean>;
   /** Notes that a file has changed; `handleFileChange` follows later. */
   noteFile(path: string): void;
+  /** Judges what a process did to a file whose content is not read. `act` is called when the records up to `atNs` were read. */
+  handleFileAct(atNs: BootNs, act: () => FileAct): Promise<void>;
   /** Handles the access to a maintainer script. It becomes an event if an interpreter gets the content. */
   handleScriptAccess(access: ScriptAccess): void;
   /** Records an event about the agent itself. Rules do not read it. */
@@ -631,6 +635,16 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     noteFile(path) {
       runs.noteFile(path);
       scripts.noteChange(path);
+    },
+    async handleFileAct(atNs, act) {
+      try {
+        for (let turns = 0; turns < maxTurns && sensor.readUntilNs() < atNs; turns++) sensor.readNow();
+        const { event } = await describeFileAct(act(), { table, context }, 0);
+        await holdDescribed(event, undefined);
+      } catch (error) {
+        onFault('an act on a file could not be reported', error);
+      }
+      commitSoon();
     },
     handleScriptAccess: readers.handleAccess,
     recordHealth,

@@ -52,6 +52,7 @@ import { watchPackageSources } from './watch-package-sources.ts';
 import { watchPackages } from './watch-packages.ts';
 import { type PathsWatch, watchPaths } from './watch-paths.ts';
 import { watchScriptReads } from './watch-script-reads.ts';
+import { watchTracing } from './watch-tracing.ts';
 
 /** A running agent, for the process that started it. */
 export interface Agent {
@@ -207,6 +208,10 @@ async function startCollecting(
   table.seed(snapshot.pids);
   if (sensor.degraded !== undefined) pipeline.recordHealth(healthEvent(context, 'sensor-degraded', sensor.degraded));
   sensor.start(pipeline.handleRecords);
+  if (sensor.instance !== undefined) {
+    const tracing = watchTracing({ instance: sensor.instance, host: { table, context }, pipeline, faults });
+    end.add('watch of the tracing instance', () => tracing.stop());
+  }
   await unlessAborted(pipeline.prepare(), signal);
   dpkgJournal.start(pipeline.dpkgUpdates);
   const ledger = openLedgerComparison({ store, pipeline, host, context, timers, onFault: faults.note });

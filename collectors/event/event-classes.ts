@@ -104,6 +104,8 @@ export const eventClasses: readonly EventClass[] = [
   eventClass('file', 'file', 'change', 'attribute-change'),
   eventClass('file', 'file', 'deletion', 'deletion'),
   eventClass('file', 'file', 'access', 'script-read'),
+  eventClass('file', 'file', 'change', 'tracing-changed'),
+  eventClass('file', 'file', 'access', 'tracing-read'),
   ...packageActions.flatMap((action) =>
     [packageEventTypes[action], unchangedEventType].map((type) => eventClass('transaction', 'package', type, action)),
   ),

@@ -883,6 +883,15 @@ const stepparentFields = {
       },
     },
   },
+  tampering: {
+    about: 'What differed in a control file of the agent’s tracing instance; absent: only the access was seen',
+    on: ['file'],
+    fields: {
+      before: { type: 'keyword', required: true, about: 'What the agent had set' },
+      after: { type: 'keyword', about: 'What the file had instead; absent: it was gone' },
+      restored: { type: 'boolean', required: true, about: 'Whether the agent could set it again' },
+    },
+  },
   sensor: {
     about: 'Report of the agent about itself',
     on: ['health'],
@@ -1009,7 +1018,7 @@ export const fieldTable = {
         type: 'keyword',
         journal: 'STEPPARENT_ACTION',
         about:
-          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
+          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `tracing-changed`, `tracing-read` of the agent’s tracing instance; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
       },
       outcome: {
         type: 'keyword',

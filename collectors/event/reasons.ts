@@ -18,6 +18,7 @@ export const unobservedReasons = {
   file_gone: 'the file was gone before the agent could open it',
   file_replaced: 'another file replaced it before the agent could read it',
   not_regular_file: 'the file is not a regular file',
+  control_file: 'the file is one of the kernel, and to open it can have an effect',
   too_large: 'the file is larger than the agent reads, 1 MiB',
   grew_while_read: 'the file kept growing while the agent read it',
   unreadable: 'the file could not be opened or read',

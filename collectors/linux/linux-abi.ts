@@ -11,6 +11,8 @@ export const linux = {
   AT_EUID: 12,
   AT_GID: 13,
   AT_NULL: 0,
+  /** In name_to_handle_at(2) of Linux 6.5 and later the bit is AT_HANDLE_FID, which older headers lack. */
+  AT_REMOVEDIR: 0x200,
   AT_SECURE: 23,
   AT_UID: 11,
   CLOCK_BOOTTIME: 7,

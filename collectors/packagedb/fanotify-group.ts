@@ -147,9 +147,11 @@ export function openFanotifyGroup(
       handle.writeUInt32LE(linux.MAX_HANDLE_SZ, handleBytesOffset);
       const filesystem = Buffer.alloc(layout.statfs.bytes);
       const flags = name === undefined ? linux.AT_EMPTY_PATH : 0;
-      if (nameToHandle(target, cString(name ?? ''), handle, Buffer.alloc(4), flags) !== 0) {
-        throw new FanotifyUnavailable(`name_to_handle_at: ${errnoName()}`);
-      }
+      // tracefs has no handles that files can be opened by, but, with the second flag, those that fanotify reports.
+      const isGiven = [flags, flags | linux.AT_REMOVEDIR].some(
+        (tried) => nameToHandle(target, cString(name ?? ''), handle, Buffer.alloc(4), tried) === 0,
+      );
+      if (!isGiven) throw new FanotifyUnavailable(`name_to_handle_at: ${errnoName()}`);
       if (fstatfs(target, filesystem) !== 0) throw new FanotifyUnavailable(`fstatfs: ${errnoName()}`);
       const fsid = filesystem.subarray(layout.statfs.f_fsid, layout.statfs.f_fsid + 8);
       const handleEnd = handleHeaderBytes + handle.readUInt32LE(handleBytesOffset);

@@ -13,7 +13,7 @@ import {
 import { eventClasses } from '../event/event-classes.ts';
 import type { Notes } from '../event/notes.ts';
 import { readPath } from '../event/read-path.ts';
-import type { InferredBasis } from '../event/reasons.ts';
+import type { InferredBasis, UnobservedReason } from '../event/reasons.ts';
 import { fileType } from '../host/file-stat.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FileCheck, type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
@@ -72,13 +72,15 @@ const types: Readonly<Record<FileAction, string>> = {
 
 /** What a process did to a file, with the process if it is known. */
 export interface FileAct
-  extends Pick<FileChange, 'path' | 'atNs' | 'opened' | 'unseen' | 'found' | 'provider' | 'actionInferredFrom'> {
+  extends Pick<FileChange, 'path' | 'atNs' | 'opened' | 'found' | 'provider' | 'actionInferredFrom'> {
+  /** Why the file could not be opened, or must not be. */
+  unseen: UnobservedReason | undefined;
   /** event.action and event.type. */
   action: string;
   type: string;
   writer: FileWriter;
   /** Further fields of the event, and notes on them. */
-  fields: Pick<StepparentEvent['stepparent'], 'file' | 'read'>;
+  fields: Pick<StepparentEvent['stepparent'], 'file' | 'read' | 'tampering'>;
   inferred?: Notes['inferred'];
 }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { errorCode, errorMessage } from '../error-message.ts';
 import { mountFilesystem } from '../linux/libc.ts';
 import { type EventFormat, parseEventFormat } from './event-format.ts';
+import { type InstanceSettings, openInstanceSettings } from './instance-settings.ts';
 
 const mountPoint = '/sys/kernel/tracing';
 
@@ -23,6 +24,8 @@ export interface Instance {
   /** Name of its group of probes. */
   group: string;
   write(file: string, text: string): void;
+  /** What the control files are to have. An instance of a killed agent has none. */
+  settings: Pick<InstanceSettings, 'restore' | 'directories'>;
   /** Undefined: the kernel has no such event. */
   formatOf(system: string, event: string): EventFormat | undefined;
   /**
@@ -89,10 +92,12 @@ function lastTracingError(): string | undefined {
 
 const instanceName = (pid: number, startTicks: number): string => `stepparent_${pid}_${startTicks}`;
 
+const directoryOf = (name: string): string => path.join(mountPoint, 'instances', name);
+
 /** Opens the handle of an instance, existing or not yet. */
 function instanceAt(name: string): Instance {
-  const directory = path.join(mountPoint, 'instances', name);
-  const write = (file: string, text: string): void => fs.writeFileSync(path.join(directory, file), text, { flag: 'w' });
+  const directory = directoryOf(name);
+  const settings = openInstanceSettings(directory);
   const eventDirectory = (system: string, event: string) => path.join(directory, 'events', system, event);
   const formatOf = (system: string, event: string): EventFormat | undefined => {
     if (!fs.existsSync(eventDirectory(system, event))) return undefined;
@@ -100,18 +105,20 @@ function instanceAt(name: string): Instance {
   };
   const enable = (system: string, event: string, filter?: string): EventFormat | undefined => {
     const format = formatOf(system, event);
-    if (format && filter !== undefined) write(path.join('events', system, event, 'filter'), filter);
-    if (format) write(path.join('events', system, event, 'enable'), '1');
+    if (format) settings.enable(path.join(system, event), filter);
     return format;
   };
+  const write = (file: string, text: string): void => fs.writeFileSync(path.join(directory, file), text, { flag: 'w' });
   const removeProbe = (event: string): void => {
+    settings.forget(path.join(name, event));
     if (fs.existsSync(eventDirectory(name, event))) write(path.join('events', name, event, 'enable'), '0');
     fs.appendFileSync(probeFile(), `-:${name}/${event}\n`);
   };
   return {
     directory,
     group: name,
-    write,
+    write: settings.write,
+    settings,
     formatOf,
     enable,
     probes: () => probesOf(name),
@@ -166,9 +173,9 @@ function probesOf(group: string): { event: string; program?: string }[] {
 export function createInstance(startTicks: number): Instance {
   requireFirstPidNamespace();
   mountTracefs();
-  const instance = instanceAt(instanceName(process.pid, startTicks));
+  const name = instanceName(process.pid, startTicks);
   try {
-    fs.mkdirSync(instance.directory);
+    fs.mkdirSync(directoryOf(name));
   } catch (error) {
     const code = errorCode(error);
     throw new TracefsUnavailable(
@@ -178,7 +185,7 @@ export function createInstance(startTicks: number): Instance {
       { cause: error },
     );
   }
-  return instance;
+  return instanceAt(name);
 }
 
 /**

@@ -92,6 +92,8 @@ export interface TracefsSensor {
    */
   start(onRecords: OnRecords): void;
   state(): TracefsSensorState;
+  /** The instance in the kernel, with what its control files are to have. */
+  instance: Pick<Instance, 'directory' | 'settings'>;
   /** Time up to which all records were passed to `onRecords`. */
   readUntilNs(): BootNs;
   /** Reads a turn of records at once: all in the buffers, unless processes write faster than the agent reads. */
@@ -385,6 +387,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
         ...reader.counts,
       };
     },
+    instance,
     readUntilNs: () => readUntilNs,
     readNow: () => guard(drain),
     probes: {

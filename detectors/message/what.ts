@@ -223,6 +223,8 @@ export const fileVerbs: Readonly<Record<string, string>> = {
   modification: 'changed',
   'attribute-change': 'changed attributes of',
   'script-read': 'read',
+  'tracing-changed': 'changed',
+  'tracing-read': 'read records from',
 };
 
 /** When a change was made that was found later. */

@@ -52,6 +52,7 @@ program() { mkdir -p "$(dirname "$1")"; printf '%s\\n' '#!/bin/sh' "$2" >"$1"; c
 
 const scripts = 'unusual-dpkg-execution';
 const reads = 'maintainer-script-read-by-interpreter';
+const tampered = 'tracing-instance-tampered';
 const command = 'package-tool-given-command';
 const impostor = 'package-tool-impostor';
 
@@ -331,8 +332,7 @@ const falseAlarms: readonly Case[] = [
 
 const unnoticed = (fails: string): Answer => ({ noticed: true, fails });
 const reported: Answer = { alerts: [initiator] };
-const unreported = (fails: string): Answer => ({ ...reported, fails });
-const unread = 'the agent does not check the settings of its tracing instance';
+const noticed: Answer = { noticed: true };
 
 /** Attacks on the running agent. */
 const blinding: readonly Case[] = [
@@ -427,7 +427,7 @@ PYTHON
     'blind-off',
     "0 in tracing_on of the agent's instance",
     'echo 0 >$(instance)/tracing_on; evil',
-    [unreported(unread), unnoticed(unread)],
+    [reported, { alerts: [tampered] }, noticed],
     { undo: 'echo 1 >$(instance)/tracing_on', fresh: true },
   ),
   daemon(
@@ -435,7 +435,7 @@ PYTHON
     'blind-filter',
     'a filter of the exec event hides dpkg',
     'echo \'filename != "/usr/bin/dpkg"\' >$(instance)/events/sched/sched_process_exec/filter; evil',
-    [reported, unnoticed(unread)],
+    [reported, { alerts: [tampered] }, noticed],
     { undo: 'echo 0 >$(instance)/events/sched/sched_process_exec/filter', fresh: true },
   ),
   daemon(
@@ -443,7 +443,7 @@ PYTHON
     'blind-pid',
     'set_event_pid leaves only process 1 traced',
     'echo 1 >$(instance)/set_event_pid; evil',
-    [unreported(unread), unnoticed(unread)],
+    [reported, { alerts: [tampered] }, noticed],
     { undo: 'echo >$(instance)/set_event_pid', fresh: true },
   ),
   daemon(
@@ -457,7 +457,7 @@ PYTHON
     sleep 1
     seen=$(stepparent events --json --limit 100000 | grep -c '"/nowhere/blind-probe.deb"' || :)
     echo "$seen of 10 runs have their arguments"`,
-    [{ prints: '10 of 10 runs have their arguments' }, unnoticed(unread)],
+    [{ prints: '10 of 10 runs have their arguments' }, { alerts: [tampered] }, noticed],
     {
       undo: 'for probe in $(instance)/events/$(basename $(instance))/*dpkg*/enable; do echo 1 >$probe; done',
       fresh: true,
@@ -468,7 +468,7 @@ PYTHON
     'blind-clock',
     'another trace_clock',
     'echo global >$(instance)/trace_clock; evil',
-    [reported, unnoticed(unread)],
+    [reported, { alerts: [tampered] }, noticed],
     { undo: 'echo boot >$(instance)/trace_clock', fresh: true },
   ),
   daemon(
@@ -478,7 +478,7 @@ PYTHON
     `timeout 2 cat $(instance)/trace_pipe >stolen & sleep 0.3
     for i in 1 2 3; do evil; done; wait || :
     wc -l <stolen >count; [ "$(cat count)" -gt 0 ]; proof count`,
-    [unnoticed('records that another reader takes are not counted as lost')],
+    [{ alerts: [tampered] }, noticed],
     { fresh: true },
   ),
   daemon(
@@ -487,7 +487,7 @@ PYTHON
     'a buffer of 4 KiB',
     'echo 4 >$(instance)/buffer_size_kb; evil',
     // Whether the records of the installation fit into such a buffer depends on what else runs.
-    [unnoticed(unread)],
+    [{ alerts: [tampered] }, noticed],
     { undo: 'echo 1408 >$(instance)/buffer_size_kb', fresh: true },
   ),
   daemon(

@@ -15,7 +15,7 @@ import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import type { Host } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
-import type { FileChange } from '../../collectors/packagedb/file-event.ts';
+import type { FileAct, FileChange } from '../../collectors/packagedb/file-event.ts';
 import { createFileWriters } from '../../collectors/packagedb/file-writer.ts';
 import { openKnownPrograms } from '../../collectors/packages/known-programs.ts';
 import { probedPrograms } from '../../collectors/packages/tools.ts';
@@ -65,6 +65,12 @@ interface RecordedAccess extends Pick<ScriptAccess, 'path' | 'pid' | 'read' | 'e
   seen?: ScriptAccess['seen'];
 }
 
+/** What a process did to a control file of the agent's tracing instance. */
+interface RecordedAct extends Pick<FileAct, 'action' | 'type' | 'path' | 'fields'> {
+  /** The pid of the process. */
+  writer: number;
+}
+
 /** What happened at one time. Files and processes have these values from then on; null: they were removed or have ended. */
 export interface Step {
   /** Nanoseconds since boot. */
@@ -76,6 +82,7 @@ export interface Step {
   noted?: string;
   change?: RecordedChange;
   access?: RecordedAccess;
+  act?: RecordedAct;
 }
 
 export interface Story {
@@ -179,12 +186,13 @@ export async function playStory(story: Story, directory: string): Promise<Played
     table.seed();
     const writers = createFileWriters(table, host.clock);
     await pipeline.prepare();
-    for (const { ns, records, noted, change, access, ...changed } of story.steps) {
+    for (const { ns, records, noted, change, access, act, ...changed } of story.steps) {
       await passTime(host, ns);
       changeHost(host, changed);
       if (noted !== undefined) pipeline.noteFile(noted);
       if (records !== undefined) pipeline.handleRecords(records);
       if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
+      if (act !== undefined) void pipeline.handleFileAct(host.clock.bootNs(), () => fileAct(host, writers, act));
       if (access !== undefined) pipeline.handleScriptAccess({ seen: undefined, ...access, atNs: host.clock.bootNs() });
     }
     await passTime(host, host.clock.bootNs() + 6e9);
@@ -231,5 +239,18 @@ function fileChange(host: Host, writers: ReturnType<typeof createFileWriters>, r
     details,
     found: undefined,
     provider,
+  };
+}
+
+function fileAct(host: Host, writers: ReturnType<typeof createFileWriters>, { writer, ...act }: RecordedAct): FileAct {
+  return {
+    ...act,
+    actionInferredFrom: undefined,
+    atNs: host.clock.bootNs(),
+    opened: undefined,
+    unseen: 'control_file',
+    writer: writers.resolve(writers.see(writer)),
+    found: undefined,
+    provider: 'fanotify',
   };
 }

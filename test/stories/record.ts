@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSensor } from '../../agent/daemon/open-sensor.ts';
 import { watchPackages } from '../../agent/daemon/watch-packages.ts';
+import { watchTracing } from '../../agent/daemon/watch-tracing.ts';
 import { systemClock } from '../../collectors/host/clock.ts';
 import { hostOf, openHost } from '../../collectors/host/host.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
@@ -120,6 +121,25 @@ const watch =
         faults: { note: onFault, list: () => [], recent: () => [] },
         log: silentLog,
       });
+const tracing =
+  sensor.instance &&
+  watchTracing({
+    instance: sensor.instance,
+    host: { table, context },
+    pipeline: {
+      handleFileAct(atNs, act) {
+        sensor.readNow();
+        const made = act();
+        const { action, type, path, fields, writer } = made;
+        const pid = 'snapshot' in writer ? story.pidOf(writer.snapshot.entry.pid) : 1;
+        story.add({
+          act: { action, type, path: path.replace(/stepparent_\d+_\d+/, 'stepparent_412_1024'), fields, writer: pid },
+        });
+        return pipeline.handleFileAct(atNs, () => made);
+      },
+    },
+    faults: { note: (what, reason) => process.stdout.write(`fault: ${what}: ${String(reason)}\n`) },
+  });
 
 async function run(act: Act): Promise<void> {
   const { actor, shell, script } = act;
@@ -156,6 +176,7 @@ for (const act of header.acts) {
 clearInterval(sampling);
 await watch?.stop();
 await scripts.stop();
+await tracing?.stop();
 await sensor.stop();
 await pipeline.stop();
 for (const { document } of store.pending('journald', 100, systemClock.nowMs())) {
