@@ -172,6 +172,7 @@ export const origins: readonly Origin[] = [
     },
     ownClient: '/usr/libexec/pk-offline-update /usr/lib/packagekit/pk-offline-update /usr/lib/pk-offline-update',
   },
+  // None of the next three names its caller in the environment or in its journal: docs/limitations.md has what they write.
   {
     name: 'aptdaemon',
     kind: 'package_daemon',
@@ -184,7 +185,12 @@ export const origins: readonly Origin[] = [
     role: 'daemon',
     programs: [['/usr/bin/dnf5daemon-server /usr/sbin/dnf5daemon-server', 'dnf5daemon-server']],
   },
-  { name: 'snapd', kind: 'package_daemon', role: 'daemon', programs: [['/usr/lib/snapd/snapd', 'snapd']] },
+  {
+    name: 'snapd',
+    kind: 'package_daemon',
+    role: 'daemon',
+    programs: [['/usr/lib/snapd/snapd /usr/libexec/snapd/snapd', 'snapd']],
+  },
 
   {
     name: 'apt’s timer',
