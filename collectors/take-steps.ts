@@ -39,7 +39,9 @@ export async function takeSteps(
 /** The same for steps within a larger one: runs every step, then rejects with one error for all that failed. */
 export async function takeEvery(steps: readonly Step[], limits?: StepLimits): Promise<void> {
   const errors: unknown[] = [];
-  await takeSteps(steps, (_, error) => errors.push(error), limits);
+  const onFailure = (step: string, error: unknown) =>
+    errors.push(new Error(`${step}: ${errorMessage(error)}`, { cause: error }));
+  await takeSteps(steps, onFailure, limits);
   if (errors.length > 0) throw new AggregateError(errors, errors.map(errorMessage).join('; '));
 }
 

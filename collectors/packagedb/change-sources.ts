@@ -36,8 +36,8 @@ export interface ChangeSources {
   updateHints(all: readonly WatchedDirectory[]): void;
   /** Handles the events in the kernel's queue, up to a bound; false: there are more. */
   drain(): boolean;
-  /** Handles all events in the kernel's queue; false: they come faster than they are handled. */
-  drainQueue(): Promise<boolean>;
+  /** Handles all events in the kernel's queue; false: they come faster than they are handled, or take more than `maxMs`. */
+  drainQueue(maxMs?: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -123,10 +123,13 @@ export function createChangeSources(
       );
     },
     drain,
-    async drainQueue() {
+    async drainQueue(maxMs = Number.POSITIVE_INFINITY) {
+      const endMs = tasks.clock.monotonicMs() + maxMs;
       for (let turns = 0; turns < maxDrainTurns; turns++) {
         await fileTurns.next();
         if (drain()) return true;
+        // A comparison that the end interrupts has nothing to wait for.
+        if (tasks.closed || tasks.clock.monotonicMs() >= endMs) break;
       }
       return false;
     },

@@ -63,11 +63,8 @@ export interface WatchProfile {
   /** Whether inotify gives hints where fanotify does not work. Without them changes are found by comparison only. */
   hints: boolean;
   reads?: ReadBounds;
-  /**
-   * How long the end waits for the reports of changes; those that remain are found at the next start. Absent: until all
-   * are reported.
-   */
-  flushMs?: number;
+  /** How long the end reads events, and how long it reports changes; those that remain are found at the next start. */
+  flushMs: number;
 }
 
 /** The numbers of changes since the start. */
@@ -152,6 +149,8 @@ export function openDirectoryWatch(
     onNotice('file-events-lost', "the kernel's queue of file events overflowed");
   };
 
+  /** At the end: the kernel's queue has more events than there was time for. */
+  let hasMore = false;
   schedule.start(compare);
   sources.start({
     onEvent: fanotify.handleEvent,
@@ -182,11 +181,18 @@ export function openDirectoryWatch(
     stop: () =>
       fileTurns.withoutRest(() =>
         takeEvery([
-          ['last events', sources.drainQueue],
+          [
+            'last events',
+            async () => {
+              hasMore = !(await sources.drainQueue(profile.flushMs));
+            },
+          ],
           ['timers', () => tasks.close()],
+          // Comparisons wait for the report that is running.
+          ['time of reports', () => reports.endIn(profile.flushMs)],
           ['comparisons', () => schedule.ended()],
           ['last renames', fanotify.flush],
-          ['last changes', () => reports.flush(profile.flushMs)],
+          ['last changes', () => reports.flush(hasMore)],
           ['changes not reported', () => reporter.reportDropped()],
           ['listings', () => listings.save()],
           ['sources', () => sources.close()],

@@ -26,6 +26,8 @@ export interface PackageWatch extends Pick<DirectoryWatch, 'saveAgain' | 'stop'>
 }
 
 const checkEveryMs = 2000;
+/** Enough for some thousand changes on an idle host. */
+const flushMs = 1000;
 
 /** Opens the watch and begins to compare each directory. */
 export function openPackageWatch(
@@ -38,6 +40,7 @@ export function openPackageWatch(
       checkEveryMs,
       comparesAfterEvents: true,
       hints: true,
+      flushMs,
     },
     deps,
   );

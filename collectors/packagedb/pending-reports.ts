@@ -26,13 +26,17 @@ export interface PendingReports {
   ): boolean;
   /** Whether the recorded state of the file may already include a change at that time which was not reported. */
   mayInclude(key: string, atNs: number): boolean;
-  /** Reports the waiting changes at once. Those that remain after `maxMs` are left to a comparison. */
-  flush(maxMs?: number): Promise<void>;
+  /** Reports changes for so long only, also in a report that is running. Those that remain are left to the next start. */
+  endIn(ms: number): void;
+  /** Reports the waiting changes at once, and how many are left. `hasMore`: the kernel's queue has more events. */
+  flush(hasMore: boolean): Promise<void>;
   /** Number of changes that `ignoreUnprivileged` counted. */
   readonly ignored: number;
 }
 
 const notReported = 'a file change could not be reported';
+/** The fault of changes that the agent has no time for when it ends. */
+const leftAtEnd = 'the agent ends before it has read all file changes: its next start compares the directories';
 
 /**
  * Creates the reports of the changes in `pending`. While changes wait, those that are due are reported every half
@@ -117,10 +121,14 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
     });
   };
 
-  const reportDue = async (nowMs: number, untilMs = Number.POSITIVE_INFINITY): Promise<void> => {
+  /** Set when the agent ends: a report may be running, with thousands of changes. */
+  let untilMs = Number.POSITIVE_INFINITY;
+  let left = 0;
+  const reportDue = async (nowMs: number): Promise<void> => {
     for (const change of pending.takeDue(nowMs)) {
       try {
         if (tasks.clock.monotonicMs() < untilMs) await report(change);
+        else left++;
       } catch (error) {
         tasks.fault(notReported, error);
       } finally {
@@ -146,9 +154,16 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
     },
     ignoreUnprivileged,
     mayInclude: readTimes.mayInclude,
-    flush(maxMs = Number.POSITIVE_INFINITY) {
-      const untilMs = tasks.clock.monotonicMs() + maxMs;
-      return tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY, untilMs));
+    endIn(ms) {
+      untilMs = tasks.clock.monotonicMs() + ms;
+    },
+    async flush(hasMore) {
+      await tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY));
+      const reasons = [
+        ...(left > 0 ? [`${left} changes`] : []),
+        ...(hasMore ? ["more events in the kernel's queue"] : []),
+      ];
+      if (reasons.length > 0) tasks.fault(leftAtEnd, new Error(reasons.join(', ')));
     },
     get ignored() {
       return ignored;

@@ -69,7 +69,7 @@ test('takeEvery rejects with one error for all failed steps after all have run',
     ['b', fails('second')],
     ['c', () => (isTaken = true)],
   ]);
-  await expect(steps).rejects.toThrow('first; second');
+  await expect(steps).rejects.toThrow('a: first; b: second');
   expect(isTaken).toBe(true);
   await expect(takeEvery([['a', () => {}]])).resolves.toBeUndefined();
 });

@@ -413,6 +413,28 @@ describe('comparison', () => {
     expect(saved()).toEqual(['.', 'a', 'b']);
   });
 
+  test('the end has time for some changes, and says how many are left to the next start', async () => {
+    const directory = scratch();
+    const kernel = silentKernel();
+    const judged = Promise.withResolvers<void>();
+    const watch = startWatch([directory], { fanotify: kernel.open, judge: () => judged.promise });
+    await listed(watch, 0);
+    const waiting = 4000;
+    for (let i = 0; i < waiting; i++) {
+      const entry = { directory, name: `gone-${i}` };
+      kernel.options[0]?.onEvent({ mask: fanotifyMask.delete, pid: 0, entry, oldEntry: undefined });
+    }
+    await eventually(() => expect(watch.events).not.toEqual([]));
+    // The judgment of the first changes takes longer than the end waits for others.
+    const stopped = watch.stop();
+    await sleep(2000);
+    judged.resolve();
+    await stopped;
+    const left = watch.faults.flatMap((fault) => /^the agent ends before.*: (\d+) changes$/.exec(fault)?.[1] ?? []);
+    expect(watch.faults).toHaveLength(left.length);
+    expect(Number(left[0]) + watch.events.length).toBe(waiting);
+  });
+
   test('finds changes that the kernel did not report', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'a'), '');
