@@ -10,7 +10,7 @@ export interface Queued {
   pid: number;
 }
 
-/** How long a change waits for others of the same file, and for the process sensor, which is up to 40 ms late. */
+/** How long a change waits for others of the same file, and for the process sensor, which is up to 30 ms late. */
 export const settleMs = 70;
 
 /** The times in milliseconds and the bound of a queue, and its callback. */

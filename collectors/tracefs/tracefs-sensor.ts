@@ -117,7 +117,7 @@ const pollMs = 2000;
  * apart.
  */
 const burstTurns = 12;
-const busyGapMs = 40;
+const busyGapMs = 30;
 /** Maximum number of turns that follow each other where all records are needed: more than fill the largest buffer. */
 const maxTurns = 512;
 /** Time in which the bucket gets one token. */
