@@ -1,5 +1,6 @@
 // Makes the message catalog of the rules and hunts: `journalctl -x` shows the investigation guide under each alert.
 
+import { guideLines } from '../agent/output/guide-lines.ts';
 import type { Hunt } from '../detectors/hunts/hunt.ts';
 import { messageId } from '../detectors/rules/message-id.ts';
 import type { Rule } from '../detectors/rules/rule.ts';
@@ -14,6 +15,11 @@ const plain = (text: string): string =>
     .replaceAll(/@([A-Za-z0-9_]+)@/g, '$1')
     .replaceAll(/^-- (?=[0-9a-f]{32}$)/gm, ' -- ');
 
+/** journalctl indents the text by three. */
+const columns = 76;
+
+const wrapped = (text: string): string => plain(guideLines(plain(text.trim()), columns).join('\n'));
+
 const entry = (id: string, subject: string, description: string, note: string): string =>
   `-- ${messageId(id)}
 Subject: ${subject}
@@ -22,9 +28,13 @@ Documentation: man:stepparent(8)
 
 Rule @STEPPARENT_RULE@, alert @STEPPARENT_ALERT_ID@: @STEPPARENT_REASON@
 
-${plain(description.trim())}
+First, as root on this host:
 
-${plain(note.trim())}
+  stepparent show @STEPPARENT_ALERT_ID@
+
+${wrapped(description)}
+
+${wrapped(note)}
 `;
 
 /** The text of the catalog file for /usr/lib/systemd/catalog (journalctl(1), --update-catalog). */

@@ -27,7 +27,7 @@ export async function completionLines(root: Command, words: readonly string[]): 
   const start = inlineValue ?? (last === '=' ? '' : last);
   if (typeof answer === 'string') return [answer];
   return answer
-    .filter(({ word }) => word.startsWith(start) && /^[\w.-]+$/.test(word))
+    .filter(({ word }) => word.startsWith(start) && /^[\w./+-]+$/.test(word))
     .map(({ word, description }) => `${word}\t${escapeText(description, 200)}`);
 }
 
@@ -35,8 +35,8 @@ export async function completionLines(root: Command, words: readonly string[]): 
 interface Position {
   /** Undefined after a word that is not a command. */
   command: Command | undefined;
-  /** Number of the command's arguments so far. */
-  argumentCount: number;
+  /** The command's arguments so far. */
+  args: string[];
   /** The option whose value comes next. */
   option: Option | undefined;
   /** The value of `--config`. */
@@ -44,7 +44,7 @@ interface Position {
 }
 
 function findPosition(root: Command, words: readonly string[]): Position {
-  const position: Position = { command: root, argumentCount: 0, option: undefined, config: undefined };
+  const position: Position = { command: root, args: [], option: undefined, config: undefined };
   for (const word of words) {
     if (position.option && !(position.option.variadic && word.startsWith('-'))) {
       if (word === '=') continue;
@@ -66,10 +66,10 @@ function enter(position: Position, word: string): void {
   if (command === undefined) return;
   const named = command.commands.find((each) => each.name() === word);
   if (named) position.command = named;
-  else if (command.commands.length === 0) position.argumentCount++;
+  else if (command.commands.length === 0) position.args.push(word);
   else {
     position.command = defaultCommand(command);
-    position.argumentCount = 1;
+    position.args = [word];
   }
 }
 
@@ -89,11 +89,11 @@ function optionsOf(command: Command): Option[] {
 const findOption = ({ command }: Position, flag: string): Option | undefined =>
   command && optionsOf(command).find(({ long }) => long === flag);
 
-async function answerTo({ command, argumentCount, option, config }: Position, last: string): Promise<Answer> {
+async function answerTo({ command, args, option, config }: Position, last: string): Promise<Answer> {
   if (command === undefined) return [];
   if (option && !(option.variadic && last.startsWith('-'))) {
     const name = /<(\w+)/.exec(option.flags)?.[1] ?? '';
-    return valuesOf(command, { key: option.long ?? '', name, choices: option.argChoices }, config);
+    return valuesOf(command, { key: option.long ?? '', name, choices: option.argChoices, args }, config);
   }
   if (last.startsWith('-')) {
     const options = optionsOf(command).map(({ long, description }) => ({ word: long ?? '', description }));
@@ -102,10 +102,10 @@ async function answerTo({ command, argumentCount, option, config }: Position, la
   if (command.commands.length > 0) {
     return command.commands.map((each) => ({ word: each.name(), description: each.description() }));
   }
-  const argument = argumentAt(command, argumentCount);
+  const argument = argumentAt(command, args.length);
   if (argument === undefined) return [];
   const name = argument.name();
-  return valuesOf(command, { key: name, name, choices: argument.argChoices }, config);
+  return valuesOf(command, { key: name, name, choices: argument.argChoices, args }, config);
 }
 
 function argumentAt({ registeredArguments: all }: Command, index: number): Argument | undefined {
@@ -113,8 +113,17 @@ function argumentAt({ registeredArguments: all }: Command, index: number): Argum
   return all[index] ?? (last?.variadic ? last : undefined);
 }
 
-/** The options and arguments whose values are ids of rules or hunts, as `COMMAND --option` or `COMMAND argument`. */
-export const namedValues: Readonly<Record<string, 'rules' | 'hunts'>> = {
+/** What a value names. Rules and hunts are read from their files, the others from the database. */
+type NamedKind = 'rules' | 'hunts' | 'alerts' | 'packages' | 'scripts' | 'terms';
+
+/** The options and arguments whose values are names of something, as `COMMAND --option` or `COMMAND argument`. */
+export const namedValues: Readonly<Record<string, NamedKind>> = {
+  'show id': 'alerts',
+  'exception add --from': 'alerts',
+  'packages --match': 'packages',
+  'scripts list package': 'scripts',
+  'baseline remove term': 'terms',
+  'baseline allow term': 'terms',
   'alerts --rule': 'rules',
   'baseline list --rule': 'rules',
   'baseline remove rule': 'rules',
@@ -129,14 +138,21 @@ interface Value {
   /** The name of the value in the help: `file` in `--config <file>`. */
   name: string;
   choices: readonly string[] | undefined;
+  /** The arguments before it. */
+  args: readonly string[];
 }
 
-async function valuesOf(command: Command, { key, name, choices }: Value, config: string | undefined): Promise<Answer> {
+async function valuesOf(
+  command: Command,
+  { key, name, choices, args }: Value,
+  config: string | undefined,
+): Promise<Answer> {
   if (choices) return choices.map((word) => ({ word, description: '' }));
   if (name === 'file') return ':file';
   if (name === 'directory') return ':directory';
   const kind = namedValues[`${pathOf(command)} ${key}`];
-  return kind === undefined ? [] : readNames(kind, config);
+  if (kind === undefined) return [];
+  return kind === 'rules' || kind === 'hunts' ? readNames(kind, config) : readStored(kind, args, config);
 }
 
 const pathOf = (command: Command): string =>
@@ -152,4 +168,43 @@ async function readNames(kind: 'rules' | 'hunts', config: string | undefined): P
       ? readRules(configuration.directories.rules).rules
       : readHunts(configuration.directories.hunts).hunts;
   return named.map(({ id, name }) => ({ word: id, description: name }));
+}
+
+/** The newest alerts that are offered. */
+const maxAlerts = 50;
+
+/** Names in the database; none if it cannot be read, as by a user other than root. */
+async function readStored(
+  kind: Exclude<NamedKind, 'rules' | 'hunts'>,
+  [rule]: readonly string[],
+  config: string | undefined,
+): Promise<Candidate[]> {
+  const { withStoreReader } = await import('../query/with-store.ts');
+  const { alertLine } = await import('../output/story-lines.ts');
+  const { idChars } = await import('../output/alert-table.ts');
+  const named = (words: Iterable<string>): Candidate[] =>
+    [...new Set(words)].map((word) => ({ word, description: '' }));
+  const { StoreError } = await import('../../storage/store-error.ts');
+  try {
+    return await withStoreReader(config, (store) => {
+      switch (kind) {
+        case 'alerts':
+          return [...store.listAlerts({ limit: maxAlerts })].reverse().map((alert) => ({
+            word: alert.id.slice(0, idChars),
+            description: alertLine(alert).slice(idChars).trim(),
+          }));
+        case 'packages':
+          return named([...store.installedPackages('dpkg'), ...store.installedPackages('rpm')].map(({ name }) => name));
+        case 'scripts':
+          return named(store.listScripts().map((script) => script.package));
+        case 'terms':
+          return named(
+            [...store.listTerms({ ruleId: rule })].flatMap(({ terms }) => terms.filter((term) => term !== null)),
+          );
+      }
+    });
+  } catch (error) {
+    if (error instanceof StoreError) return [];
+    throw error;
+  }
 }

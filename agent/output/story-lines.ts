@@ -13,6 +13,7 @@ import { severityColours, severityOf } from '../configuration/severity.ts';
 import type { Story } from '../query/read-story.ts';
 import { idChars, partsOf } from './alert-table.ts';
 import { cellWidth, cutCells, wrapCells } from './cell-width.ts';
+import { guideLines } from './guide-lines.ts';
 import { localTime } from './local-time.ts';
 import { shownText } from './shown-message.ts';
 
@@ -58,9 +59,7 @@ export function storyLines(story: Story, columns: number): string[] {
     ...headingLines(story, columns),
     '',
     ...parts.flatMap((part) => partLines(part, columns)),
-    ...(rule === undefined || rule.note === ''
-      ? []
-      : ['', ...guideLines(rule.note.replaceAll(/\bALERT\b/g, shown(alert.id.slice(0, idChars))), columns)]),
+    ...(rule === undefined || rule.note === '' ? [] : ['', ...guideLines(guideOf(story), Math.max(minText, columns))]),
   ];
 }
 
@@ -378,25 +377,9 @@ function nextLines({ alert, packages }: Story): string[] {
   return steps.flatMap(([when, command]) => (command === undefined ? [] : [`${when.padEnd(10)}${command}`]));
 }
 
-/** The investigation guide: Markdown, wrapped, its indented lines as they are. */
-function guideLines(note: string, columns: number): string[] {
-  return joinedLines(note).flatMap((line) => {
-    const text = shown(line.replace(/^#+ */, ''), 4000);
-    const indent = /^ *(?:\d+\. |- )?/.exec(text)?.[0] ?? '';
-    return wrapCells(text.slice(indent.length), Math.max(minText, columns - indent.length)).map((each, i) =>
-      `${i === 0 ? indent : ' '.repeat(indent.length)}${each}`.trimEnd(),
-    );
-  });
-}
-
-/** Paragraphs and list entries as one line each. */
-function joinedLines(note: string): string[] {
-  const lines: string[] = [];
-  for (const line of note.split('\n')) {
-    const last = lines.at(-1);
-    const isContinued = /^\s*[^\s#\d-]/.test(line) && last !== undefined && last !== '' && !last.startsWith('#');
-    if (isContinued) lines[lines.length - 1] = `${last} ${line.trim()}`;
-    else lines.push(line);
-  }
-  return lines;
-}
+/** The guide of the rule, with the id of the alert in its commands. */
+const guideOf = ({ alert, rule }: Story): string =>
+  (rule?.note ?? '')
+    .split('\n')
+    .map((line) => shown(line, 1000).replaceAll(/\bALERT\b/g, shown(alert.id.slice(0, idChars))))
+    .join('\n');

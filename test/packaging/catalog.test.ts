@@ -36,7 +36,11 @@ describe.skipIf(missing)(titled('the catalog', missing), () => {
     for (const { id, name, note } of all) {
       const shown = show(id);
       expect(shown).toContain(`Subject: ${name}`);
-      expect(shown).toContain(note.trim().split('\n').at(-1));
+      const words = (text: string): string => text.replaceAll(/[\s#]+/g, ' ').trim();
+      expect(words(shown)).toContain(words(note));
+      expect(shown).toContain('\n  stepparent show @STEPPARENT_ALERT_ID@\n');
+      const long = shown.split('\n').filter((line) => line.length > 76 && !/@|^-- |^Subject/.test(line));
+      expect(long).toEqual([]);
     }
   });
 

@@ -6,6 +6,8 @@ import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { completionLines, namedValues } from '../../../agent/commands/complete.ts';
 import { program } from '../../../agent/main.ts';
+import { openStore } from '../../../storage/store.ts';
+import { exampleFinding, start } from '../../storage/examples.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const root = await program();
@@ -31,7 +33,10 @@ test.each<[line: string, words: string[]]>([
   ['baseline list --place ', ['host', 'chroot', 'container']],
   ['scripts --', ['--json', '--config', '--help']],
   ['scripts show --r', ['--raw']],
-  ['alerts --s', ['--since', '--state']],
+  ['alerts --s', ['--since', '--severity', '--state']],
+  ['alerts --severity ', ['low', 'medium', 'high', 'critical']],
+  ['--config /nowhere/x show --s', ['--save']],
+  ['show a --save ', [':directory']],
   ['alerts --state ', ['open', 'learning', 'rate_limited', 'suppressed']],
   ['alerts --state =', ['open', 'learning', 'rate_limited', 'suppressed']],
   ['alerts --state = o', ['open']],
@@ -94,4 +99,24 @@ test('offers the rules of the configuration on the line, without ids that a shel
   const config = join(directory, 'config.toml');
   writeFileSync(config, `directories.rules = ["${directory}/rules"]`);
   expect(await completionLines(root, ['--config', config, 'rules', 'show', ''])).toEqual(['own-rule\tName\\x1b[2J']);
+});
+
+test('offers ids of alerts, packages and terms of the database, without those that a shell could interpret', async () => {
+  const directory = temporaryDirectory();
+  const config = join(directory, 'config.toml');
+  writeFileSync(config, `directories.state = "${directory}/state"\n`);
+  const from = (line: string) => completionLines(root, `--config ${config} ${line}`.split(' '));
+  expect(await from('show ')).toEqual([]);
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { sinks: [], nowMs: start });
+  store.record([exampleFinding(start, { terms: ['/opt/x'] }), exampleFinding(start, { terms: ['$(touch x)'] })], start);
+  const ids = [...store.listAlerts()].map(({ id }) => id.slice(0, 8));
+  store.close();
+  const words = async (line: string) => (await from(line)).map((each) => each.split('\t')[0]);
+  expect(await words('show ')).toEqual(ids.reverse());
+  expect(await words(`show ${ids[0]?.slice(0, 7)}`)).toEqual([ids[0]]);
+  expect((await from('show '))[0]).toMatch(/^[0-9a-f]{8}\t\d\d-\d\d \d\d:\d\d {2}low {2}alice/);
+  expect(await words('exception add --from ')).toEqual(ids);
+  expect(await words('baseline remove dpkg-by-unusual-parent /')).toEqual(['/opt/x']);
+  expect(await words('baseline remove other-rule /')).toEqual([]);
+  expect(await words('packages --match ')).toEqual([]);
 });
