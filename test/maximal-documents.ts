@@ -186,10 +186,13 @@ const stepparent: Stepparent = {
     changed: ['size', 'mtime'],
     previous: { inode: '1', size: 0, mtime: time, ctime: time, mode: '0644', uid: '0', gid: '0', sha256: 'a1b2' },
     watched: 'cron',
+    syntax: 'apt_conf',
     content: 'a\tb\n',
     diff: '-a\n+b\n',
     package: { manager: 'dpkg', name: 'cron', state: 'changed' },
   },
+  named_configuration: { commands: ['DPkg::Pre-Invoke:: a'] },
+  hook: { commands: ['DPkg::Pre-Invoke:: a b', ''] },
   read: {
     by: 'pipe',
     interpreter: { entity_id: '01234567-5-5', pid: 5, executable: '/usr/bin/dash' },

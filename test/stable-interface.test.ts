@@ -46,6 +46,7 @@ const messageIds = {
   'package-held': '1471570918c78ef2b05cb30ca510521a',
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',
+  'package-tool-hook-added': '8ac175a8a22f8a2aa0bf6e8727874bff',
   'package-verification-off': '78085393c4748c438ed44b0716f0463b',
   'package-tool-impostor': '009acb8ba81d82f1b335159d8bc50acd',
   'rpm-database-changed-by-other-program': '4614ac2d46a983f6850f6f770545482f',

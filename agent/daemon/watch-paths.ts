@@ -99,7 +99,14 @@ export function watchPaths(
     const before = contents.replace(path, isRegular ? lastContentOf(content, isSecret) : undefined);
     if (details.original_path !== undefined) contents.replace(details.original_path, undefined);
     const owner = await Promise.race([owners.find(path, content?.head), sleep(maxOwnerMs, undefined, { ref: false })]);
-    return { isRead: content !== undefined, text: content && textOf(content), isSecret, before, owner };
+    return {
+      isRead: content !== undefined,
+      text: content && textOf(content),
+      bytes: content?.head,
+      isSecret,
+      before,
+      owner,
+    };
   };
 
   const openGroup = (group: GroupName): PathWatch => {

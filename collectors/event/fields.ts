@@ -2,6 +2,7 @@
 // event (event.ts), the checks of rules (event-classes.ts), SQL columns, journal fields, the Elasticsearch mapping and
 // docs/fields.md.
 
+import { configurationSyntaxes } from '../hooks/configuration-commands.ts';
 import { originKinds } from '../packages/origins.ts';
 import { watchedKinds } from '../watched/watched-paths.ts';
 import { inferredBases, unobservedReasons } from './reasons.ts';
@@ -802,6 +803,13 @@ const stepparentFields = {
         journal: 'STEPPARENT_FILE_WATCHED',
         about: 'Kind of the watched path, see [watched-paths.md](watched-paths.md); absent in package databases',
       },
+      syntax: {
+        type: 'keyword',
+        values: keysOf(configurationSyntaxes),
+        journal: 'STEPPARENT_FILE_SYNTAX',
+        about:
+          'How a package tool or a script of a package reads the file to find code that it runs, see [watched-paths.md](watched-paths.md); absent if it does not',
+      },
       content: {
         type: 'wildcard',
         about: 'Text of a file in a watched path, at most 64 KiB; absent if it is no text, or may contain passwords',
@@ -856,6 +864,33 @@ const stepparentFields = {
         type: 'boolean',
         about:
           'True: a package contains or contained the file, and the package manager wrote or removed it. What scripts of packages write does not count. Absent: not so',
+      },
+    },
+  },
+  named_configuration: {
+    about:
+      'Configuration files that a package tool of root is given by its arguments or variables: `apt-get -c FILE`, APT_CONFIG, `dnf --config FILE`, and those in HOME if that is no watched home',
+    on: ['exec'],
+    fields: {
+      commands: {
+        type: 'wildcard',
+        list: true,
+        required: true,
+        about: 'What they make the tool run, as in `stepparent.hook.commands`',
+      },
+    },
+  },
+  hook: {
+    about: 'What makes a package tool run other code than its own',
+    on: ['exec', 'file'],
+    fields: {
+      commands: {
+        type: 'wildcard',
+        list: true,
+        required: true,
+        journal: 'STEPPARENT_HOOK_COMMANDS',
+        about:
+          'Of a process: by its arguments, its environment and the configuration file that these name. Of a file: what it has since its change, see [watched-paths.md](watched-paths.md). As `NAME VALUE`, at most 16 of at most 256 bytes; `***` replaces passwords in URLs',
       },
     },
   },

@@ -176,6 +176,7 @@ const cheapFields: ReadonlySet<string> = new Set([
   ...['event.provider', 'file.path', 'file.name', 'file.directory', 'file.extension', 'stepparent.found'],
   ...[
     'stepparent.file.watched',
+    'stepparent.file.syntax',
     'stepparent.file.original_path',
     'stepparent.file.moved_out',
     'stepparent.file.changed',

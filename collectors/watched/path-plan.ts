@@ -1,6 +1,7 @@
 // Decides which names of which directories are watched, from the list of paths. Pure, but for `locate`.
 
 import { matchesPieces } from '../event/read-path.ts';
+import { type ConfigurationSyntax, readsName } from '../hooks/configuration-commands.ts';
 import type { ChangeBounds, DirectoryLocation, DirectoryToWatch, FileRoom } from '../packagedb/directory-to-watch.ts';
 import type { WatchedKind, WatchedPath } from './watched-paths.ts';
 
@@ -12,6 +13,8 @@ export interface PathLabel {
   kind: WatchedKind;
   /** The content of the file is not read into events. */
   isSecret: boolean;
+  /** How a package tool reads the file to find code that it runs. Absent: it does not. */
+  syntax?: ConfigurationSyntax;
 }
 
 /** A directory of the plan. */
@@ -135,7 +138,12 @@ function planned(path: string, matched: readonly Matched[], isRoot: boolean, opt
       const rows = step(matched, name)
         .filter(isWhole)
         .map(({ pattern }) => pattern.row);
-      return { kind: rows[0]?.kind ?? 'parent', isSecret: rows.some(({ isSecret }) => isSecret === true) };
+      const syntax = rows.find((row) => row.syntax !== undefined)?.syntax;
+      return {
+        kind: rows[0]?.kind ?? 'parent',
+        isSecret: rows.some(({ isSecret }) => isSecret === true),
+        ...(syntax !== undefined && readsName(syntax, name) && { syntax }),
+      };
     },
     below(parent, name) {
       const further = step(matched, name).filter(isOpen);

@@ -193,8 +193,8 @@ export function openPathWatch(
 }
 
 function labelled(change: FileChange, directory: DirectoryToWatch): WatchedChange {
-  const { kind, isSecret } = (directory as PlannedDirectory).labelOf(path.basename(change.path));
-  return { ...change, details: { ...change.details, watched: kind }, isSecret };
+  const { kind, isSecret, syntax } = (directory as PlannedDirectory).labelOf(path.basename(change.path));
+  return { ...change, details: { ...change.details, watched: kind, ...(syntax && { syntax }) }, isSecret };
 }
 
 /** Whether the path is watched, or on the way to a watched one. */

@@ -1,6 +1,8 @@
 // The paths that are watched by default, outside of the package databases: files that make a program run, at each boot,
 // login or run of a package tool.
 
+import type { ConfigurationSyntax } from '../hooks/configuration-commands.ts';
+
 /** The kinds of watched paths, as `stepparent.file.watched` names them, each with its meaning. */
 export const watchedKinds = {
   apt: 'configuration, hooks, sources, keys and methods of apt',
@@ -10,7 +12,7 @@ export const watchedKinds = {
   dnf: 'configuration, repositories, keys and plugins of dnf, yum, microdnf and tdnf',
   zypp: 'configuration, repositories and plugins of zypper',
   packagekit: 'configuration and backends of PackageKit',
-  package_hook: 'hooks of needrestart, ucf and etckeeper, which run at installations',
+  package_hook: 'hooks of needrestart, ucf, etckeeper and of scripts of packages, which run at installations',
   systemd: 'units, generators and settings of systemd, also those of users',
   cron: 'tables and scripts of cron, anacron and at',
   sudo: 'who may use sudo, and how',
@@ -46,6 +48,8 @@ export interface WatchedPath {
   source: string;
   /** The file may contain passwords: its content is not read into events. */
   isSecret?: true;
+  /** How a package tool, or a script of a package, reads the file to find code that it runs. Absent: it does not. */
+  syntax?: ConfigurationSyntax;
 }
 
 const rows = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
@@ -53,6 +57,14 @@ const rows = (kind: WatchedKind, source: string, ...paths: readonly string[]): W
 
 const secrets = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
   rows(kind, source, ...paths).map((row) => ({ ...row, isSecret: true }));
+
+/** Rows whose files decide which code package tools run. */
+const read = (
+  kind: WatchedKind,
+  source: string,
+  syntax: ConfigurationSyntax,
+  ...paths: readonly string[]
+): WatchedPath[] => rows(kind, source, ...paths).map((row) => ({ ...row, syntax }));
 
 /** The path below each directory of libraries. */
 const inLibraries = (path: string): string[] =>
@@ -73,39 +85,82 @@ const inUnitDirectories = (...names: readonly string[]): string[] =>
 /** The default list. The first row that matches a path gives its kind. */
 export const watchedPaths: readonly WatchedPath[] = [
   ...secrets('apt', 'apt_auth.conf(5)', '/etc/apt/auth.conf', '/etc/apt/auth.conf.d/*'),
-  ...rows('apt', 'apt.conf(5)', '/etc/apt/apt.conf', '/etc/apt/apt.conf.d/*'),
+  ...read('apt', 'apt.conf(5)', 'apt_conf', '/etc/apt/apt.conf', '/etc/apt/apt.conf.d/*'),
   ...rows('apt', 'sources.list(5)', '/etc/apt/sources.list*', '/etc/apt/sources.list.d/*', '/etc/apt/mirrors/*'),
   ...rows('apt', 'apt-key(8)', '/etc/apt/trusted.gpg*', '/etc/apt/trusted.gpg.d/*', '/etc/apt/keyrings/*'),
   ...rows('apt', 'apt_preferences(5)', '/etc/apt/preferences*', '/etc/apt/preferences.d/*'),
   ...rows('apt', 'listchanges.conf(5)', '/etc/apt/listchanges.conf', '/etc/apt/listchanges.conf.d/*'),
-  ...rows('apt', 'package apt', '/usr/lib/apt/**', '/usr/share/keyrings/*'),
+  ...read('apt', 'package apt', 'program', '/usr/lib/apt/**'),
+  ...rows('apt', 'package apt', '/usr/share/keyrings/*'),
 
-  ...rows('dpkg', 'dpkg.cfg(5)', '/etc/dpkg/dpkg.cfg', '/etc/dpkg/dpkg.cfg.d/*', '~/.dpkg.cfg'),
-  ...rows('dpkg', 'package dpkg', '/etc/dpkg/origins/*', '/etc/dpkg/shlibs.*', '/usr/lib/dpkg/**'),
+  ...read('dpkg', 'dpkg.cfg(5)', 'dpkg_cfg', '/etc/dpkg/dpkg.cfg', '/etc/dpkg/dpkg.cfg.d/*', '~/.dpkg.cfg'),
+  ...rows('dpkg', 'package dpkg', '/etc/dpkg/origins/*', '/etc/dpkg/shlibs.*'),
+  ...read('dpkg', 'package dpkg', 'program', '/usr/lib/dpkg/**', '/usr/libexec/dpkg/*'),
+  ...read('dpkg', 'dpkg-maintscript-helper(1)', 'module', '/usr/share/dpkg/sh/*'),
   ...rows('dpkg', 'update-alternatives(1)', '/etc/alternatives/*', '/var/lib/dpkg/alternatives/*'),
-  ...rows('debconf', 'debconf.conf(5)', '/etc/debconf.conf', '~/.debconfrc', '/usr/share/debconf/**'),
+  ...read('debconf', 'debconf.conf(5)', 'debconf', '/etc/debconf.conf', '~/.debconfrc'),
+  ...read('debconf', 'package debconf', 'module', '/usr/share/debconf/**', '/usr/share/perl5/Debconf/**'),
 
-  ...rows('rpm', 'rpm(8)', '/etc/rpm/**', '/usr/lib/rpm/macros', '/usr/lib/rpm/macros.d/*', '/usr/lib/rpm/rpmrc'),
-  ...rows('rpm', 'rpm(8)', '/usr/lib/rpm/rpmpopt*', '/usr/lib/rpm/redhat/**', '/usr/lib/rpm/suse_macros'),
-  ...rows('rpm', 'rpm(8)', '/usr/lib/rpm/lua/**', '~/.rpmmacros', '~/.rpmrc', '~/.config/rpm/*'),
-  ...rows('rpm', 'popt(3)', '/etc/popt', '/etc/popt.d/*', '~/.popt', '~/.config/popt'),
-  ...rows('rpm', 'rpm-plugins(8)', ...inLibraries('rpm-plugins/*')),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', '/etc/rpm/macros*', '/etc/rpm/macros.d/*', '/usr/lib/rpm/macros'),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', '/usr/lib/rpm/macros.d/*', '/usr/lib/rpm/platform/*/macros'),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', '/usr/lib/rpm/redhat/macros', '/usr/lib/rpm/suse_macros'),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', '~/.rpmmacros', '~/.config/rpm/macros'),
+  ...read('rpm', 'rpm(8)', 'rpmrc', '/etc/rpmrc', '/etc/rpm/rpmrc', '/usr/lib/rpm/rpmrc', '/usr/lib/rpm/redhat/rpmrc'),
+  ...read('rpm', 'rpm(8)', 'rpmrc', '~/.rpmrc', '~/.config/rpm/rpmrc'),
+  ...read('rpm', 'rpm(8)', 'module', '/usr/lib/rpm/lua/**'),
+  ...rows('rpm', 'rpm(8)', '/etc/rpm/**', '/usr/lib/rpm/redhat/**', '~/.config/rpm/*'),
+  ...read('rpm', 'popt(3)', 'popt', '/usr/lib/rpm/rpmpopt*', '/etc/popt', '/etc/popt.d/*', '~/.popt', '~/.config/popt'),
+  ...read('rpm', 'rpm-plugins(8)', 'module', ...inLibraries('rpm-plugins/*')),
 
   ...secrets('dnf', 'dnf.conf(5)', '/etc/yum.repos.d/*', '/etc/distro.repos.d/*', '/etc/tdnf/tdnf.conf'),
-  ...rows('dnf', 'dnf.conf(5)', '/etc/dnf/**', '/etc/yum.conf', '/etc/yum/**', '/etc/pki/rpm-gpg/*', '/etc/tdnf/**'),
-  ...rows('dnf', 'dnf5-libdnf5.conf(5)', '/usr/share/dnf5/**', ...inLibraries('libdnf5/plugins/*')),
-  ...rows('dnf', 'package dnf', ...inLibraries('libdnf/plugins/*'), ...inLibraries('dnf5/plugins/*')),
-  ...rows('dnf', 'package dnf', ...pythonPackages.map((packages) => `/usr/lib/${packages}/dnf-plugins/*`)),
-  ...rows('dnf', 'package yum', '/usr/lib/yum-plugins/*', '/usr/share/yum-plugins/*'),
+  ...read('dnf', 'dnf.conf(5)', 'dnf_conf', '/etc/dnf/*.conf', '/etc/dnf/aliases.d/*', '/etc/dnf/plugins/*.conf'),
+  ...read('dnf', 'dnf.conf(5)', 'dnf_conf', '/etc/yum.conf', '/etc/yum/*.conf', '/etc/yum/pluginconf.d/*'),
+  ...read(
+    'dnf',
+    'dnf5-libdnf5.conf(5)',
+    'dnf_conf',
+    ...['/etc/dnf/libdnf5.conf.d/*', '/etc/dnf/libdnf5-plugins/*.conf', '/usr/share/dnf5/libdnf.conf.d/*'],
+  ),
+  ...read('dnf', 'libdnf5-actions(8)', 'actions', '/etc/dnf/libdnf5-plugins/actions.d/*'),
+  ...read(
+    'dnf',
+    'dnf-post-transaction-actions(8)',
+    'actions',
+    ...['post-transaction', 'pre-transaction'].map((time) => `/etc/dnf/plugins/${time}-actions.d/*`),
+  ),
+  ...read('dnf', 'package yum', 'actions', '/etc/yum/post-actions/*'),
+  ...rows('dnf', 'dnf.conf(5)', '/etc/dnf/**', '/etc/yum/**', '/etc/pki/rpm-gpg/*', '/etc/tdnf/**'),
+  ...read('dnf', 'dnf5-libdnf5.conf(5)', 'module', ...inLibraries('libdnf5/plugins/*')),
+  ...rows('dnf', 'dnf5-libdnf5.conf(5)', '/usr/share/dnf5/**'),
+  ...read('dnf', 'package dnf', 'module', ...inLibraries('libdnf/plugins/*'), ...inLibraries('dnf5/plugins/*')),
+  ...read('dnf', 'package dnf', 'module', ...pythonPackages.map((packages) => `/usr/lib/${packages}/dnf-plugins/*`)),
+  ...read('dnf', 'package yum', 'module', '/usr/lib/yum-plugins/*', '/usr/share/yum-plugins/*'),
+  ...read('dnf', 'package tdnf', 'module', '/usr/lib/tdnf-plugins/*', '/usr/lib64/tdnf-plugins/*'),
 
   ...secrets('zypp', 'zypper(8)', '/etc/zypp/credentials.d/*', '/etc/zypp/repos.d/*', '/etc/zypp/services.d/*'),
-  ...rows('zypp', 'zypper(8)', '/etc/zypp/**', '/usr/lib/zypp/plugins/**', '/usr/lib/zypper/commands/*'),
-  ...rows('packagekit', 'package packagekit', '/etc/PackageKit/**', ...inLibraries('packagekit-backend/*')),
-  ...rows('packagekit', 'package packagekit', '/usr/share/PackageKit/helpers/**'),
+  ...read('zypp', 'zypper(8)', 'program', '/usr/lib/zypp/plugins/**', '/usr/lib/zypper/commands/*'),
+  ...rows('zypp', 'zypper(8)', '/etc/zypp/**'),
+  ...read('packagekit', 'package packagekit', 'program', '/etc/PackageKit/events/**'),
+  ...rows('packagekit', 'package packagekit', '/etc/PackageKit/**'),
+  ...read('packagekit', 'package packagekit', 'module', ...inLibraries('packagekit-backend/*')),
+  ...read('packagekit', 'package packagekit', 'module', '/usr/share/PackageKit/helpers/**'),
 
-  ...rows('package_hook', 'package needrestart', '/etc/needrestart/**', '/usr/lib/needrestart/*'),
-  ...rows('package_hook', 'ucf.conf(5)', '/etc/ucf.conf'),
+  ...read(
+    'package_hook',
+    'package needrestart',
+    'program',
+    ...['hook.d', 'notify.d', 'restart.d'].map((name) => `/etc/needrestart/${name}/*`),
+    '/usr/lib/needrestart/*',
+  ),
+  ...read('package_hook', 'package needrestart', 'perl', '/etc/needrestart/*.conf', '/etc/needrestart/conf.d/*'),
+  ...rows('package_hook', 'package needrestart', '/etc/needrestart/**'),
+  ...read('package_hook', 'ucf.conf(5)', 'shell', '/etc/ucf.conf'),
+  ...read('package_hook', 'etckeeper(8)', 'shell', '/etc/etckeeper/etckeeper.conf'),
+  ...read('package_hook', 'etckeeper(8)', 'program', '/etc/etckeeper/*.d/*'),
   ...rows('package_hook', 'etckeeper(8)', '/etc/etckeeper/**'),
+  ...read('package_hook', 'invoke-rc.d(8)', 'program', '/usr/sbin/policy-rc.d'),
+  ...read('package_hook', 'update-ca-certificates(8)', 'program', '/etc/ca-certificates/update.d/*'),
+  ...read('package_hook', 'package python3-minimal', 'program', '/usr/share/python3/runtime.d/*'),
 
   ...rows('systemd', 'systemd.unit(5)', ...inUnitDirectories('system/**', 'user/**')),
   ...rows('systemd', 'systemd.unit(5)', '/etc/systemd/system.control/**', '/etc/systemd/system.attached/**'),
@@ -195,9 +250,11 @@ export const watchedPaths: readonly WatchedPath[] = [
     '/usr/lib/modprobe.d/*',
     '/lib/modprobe.d/*',
   ),
+  ...read('boot', 'initramfs-tools(7)', 'program', '/etc/initramfs-tools/hooks/*', '/etc/initramfs/post-update.d/*'),
   ...rows('boot', 'initramfs-tools(7)', '/etc/initramfs-tools/**', '/usr/share/initramfs-tools/**'),
   ...rows('boot', 'dracut(8)', '/etc/dracut.conf', '/etc/dracut.conf.d/*'),
-  ...rows('boot', 'kernel-install(8)', '/etc/kernel/**', '/usr/lib/kernel/install.d/*'),
+  ...read('boot', 'kernel-install(8)', 'program', '/etc/kernel/*.d/*', '/usr/lib/kernel/install.d/*'),
+  ...rows('boot', 'kernel-install(8)', '/etc/kernel/**'),
   ...rows('boot', 'grub-mkconfig(8)', '/etc/grub.d/*'),
   ...rows('motd', 'pam_motd(8)', '/etc/update-motd.d/*'),
   ...rows('logrotate', 'logrotate(8)', '/etc/logrotate.conf', '/etc/logrotate.d/*'),

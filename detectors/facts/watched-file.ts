@@ -3,9 +3,11 @@
 
 import type { FileChangeFields, StepparentEvent } from '../../collectors/event/event.ts';
 import type { UnobservedReason } from '../../collectors/event/reasons.ts';
+import { isSystemPath } from '../../collectors/hooks/system-paths.ts';
 import type { FileOwner } from '../../collectors/packages/file-owners.ts';
 import { namesOf, packageTools, toolsOf } from '../../collectors/packages/tools.ts';
 import { maxTextBytes, type WatchedText } from '../../collectors/watched/watched-text.ts';
+import { findFileHook } from './file-hook.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /** What is known of a watched file beside its description. */
@@ -14,6 +16,8 @@ export interface WatchedFacts {
   isRead: boolean;
   /** The content; undefined: it is no text, or was not read. */
   text: WatchedText | undefined;
+  /** The whole content as bytes; undefined: it was not read. */
+  bytes: Buffer | undefined;
   /** The file may contain passwords: its content stays out of the event. */
   isSecret: boolean;
   /** The content that was last seen at the path; undefined: none was. Its text is undefined if it was not kept. */
@@ -33,11 +37,15 @@ export function withWatchedFile(event: StepparentEvent, facts: WatchedFacts): St
   const truncated: Record<string, number> = {};
   addContent(event, facts, { fields, unobserved, truncated });
   addPackage(event, facts.owner, { fields, unobserved });
+  // What a package brings is its own; of what dpkg or rpm writes, the package is listed a moment later.
+  const isOfPackage = fields.package?.state === 'unchanged' || unobserved[packageField] === 'package_changing';
+  const hook = isOfPackage ? undefined : findFileHook(event, { content: facts.bytes, before: facts.before });
   return {
     ...event,
     stepparent: {
       ...stepparent,
       file: fields,
+      ...(hook && { hook }),
       ...(isEmpty(unobserved) ? {} : { unobserved: { ...stepparent.unobserved, ...unobserved } }),
       ...(isEmpty(truncated) ? {} : { truncated: { ...stepparent.truncated, ...truncated } }),
     },
@@ -86,7 +94,8 @@ function addPackage(
   { fields, unobserved }: Pick<Result, 'fields' | 'unobserved'>,
 ): void {
   // The package manager lists a file after it has written it.
-  const isChanging = owner?.state !== 'unchanged' && managers.has(event.process?.name ?? '');
+  const { name = '', executable = '' } = event.process ?? {};
+  const isChanging = owner?.state !== 'unchanged' && managers.has(name) && isSystemPath(executable);
   if (owner === undefined) unobserved[packageField] = 'database_unreadable';
   else if (isChanging) unobserved[packageField] = 'package_changing';
   else fields.package = owner;

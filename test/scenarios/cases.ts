@@ -54,6 +54,7 @@ const scripts = 'unusual-dpkg-execution';
 const reads = 'maintainer-script-read-by-interpreter';
 const tampered = 'tracing-instance-tampered';
 const command = 'package-tool-given-command';
+const hook = 'package-tool-hook-added';
 const impostor = 'package-tool-impostor';
 
 /** A case in the session of an administrator, whose installations are in the baseline. */
@@ -88,7 +89,7 @@ const evasions: readonly Case[] = [
     apt-get -q update
     rm /etc/apt/apt.conf.d/01backdoor
     proof /opt/hook.ran`,
-    missed('configuration files of package tools are not watched, and children of apt-get are not judged'),
+    [{ alerts: [hook] }],
   ),
   login(
     'apt-hook-installs',
@@ -98,7 +99,7 @@ const evasions: readonly Case[] = [
     rm /etc/apt/apt.conf.d/02backdoor
     proof /opt/evil.ran
     dpkg -P evil-marked`,
-    missed('an installation by dpkg below the genuine apt-get counts as requested'),
+    [{ alerts: [hook] }],
   ),
   login(
     'dpkg-hook-file',
@@ -107,7 +108,7 @@ const evasions: readonly Case[] = [
     dpkg -i $DEBS/viewer_1.deb
     rm /etc/dpkg/dpkg.cfg.d/99-local
     proof /opt/dpkg-hook.ran`,
-    missed('configuration files of package tools are not watched, and children of dpkg are not judged'),
+    [{ alerts: [hook] }],
   ),
   login(
     'rpm-macro-file',
@@ -116,7 +117,8 @@ const evasions: readonly Case[] = [
     as_root env "HOME=$HOME" rpm --dbpath $RPM_DATABASE --nodeps -U --replacepkgs $RPMS/rpm-one.rpm
     rm ~/.rpmmacros
     proof /opt/macro.ran`,
-    missed('configuration files of package tools are not watched, and children of rpm are not judged'),
+    // HOME is no watched home: rpm's environment names the file.
+    [{ alerts: [command] }],
   ),
   daemon(
     'renamed-own-database',
@@ -240,7 +242,7 @@ PYTHON
     "rpm --eval 'text%(COMMAND)'",
     `rpm --eval "x%(echo ran >/opt/eval.ran)"
     proof /opt/eval.ran`,
-    [{ alerts: [command], fails: 'the rule recognises a macro only at the beginning of the text' }],
+    [{ alerts: [command] }],
   ),
   daemon(
     'apt-configuration-argument',
@@ -249,7 +251,7 @@ PYTHON
     `echo 'APT::Update::Pre-Invoke { "echo ran >/opt/argument.ran; sleep 0.3"; };' >hook.conf
     apt-get -q -c hook.conf update
     proof /opt/argument.ran`,
-    [{ alerts: [command], fails: 'the file is not read' }],
+    [{ alerts: [command] }],
   ),
   daemon(
     'dpkg-pre-invoke-two-words',
@@ -257,7 +259,7 @@ PYTHON
     'dpkg --pre-invoke COMMAND -i, with the command as a separate argument',
     `dpkg --pre-invoke 'echo ran >/opt/invoke.ran' -i $DEBS/viewer_1.deb
     proof /opt/invoke.ran`,
-    [{ alerts: [command], fails: 'the rule recognises only --pre-invoke=COMMAND' }],
+    [{ alerts: [command] }],
   ),
   daemon(
     'spellings',

@@ -15,6 +15,7 @@ import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import type { Host } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
+import type { FileContent } from '../../collectors/host/opened-file.ts';
 import type { FileAct, FileChange } from '../../collectors/packagedb/file-event.ts';
 import { createFileWriters } from '../../collectors/packagedb/file-writer.ts';
 import { openKnownPrograms } from '../../collectors/packages/known-programs.ts';
@@ -27,6 +28,8 @@ import { openRecognizer } from '../../collectors/process/recognize-program.ts';
 import { openProvenance } from '../../collectors/provenance/provenance.ts';
 import { defaultAptDirectories } from '../../collectors/provenance/run-apt.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
+import { textOf } from '../../collectors/watched/watched-text.ts';
+import { type WatchedFacts, withWatchedFile } from '../../detectors/facts/watched-file.ts';
 import { openStore } from '../../storage/store.ts';
 import {
   plainHost,
@@ -58,6 +61,8 @@ export interface RecordedChange extends Pick<FileChange, 'action' | 'path' | 'pr
   unseen?: 'unreadable';
   /** The pid of the writer, or why none was observed. */
   writer: number | UnobservedReason;
+  /** What the agent knew of a watched file. Absent: the file is in a package database. */
+  watched?: Pick<WatchedFacts, 'before' | 'owner'>;
 }
 
 /** An access to a maintainer script. Without `seen` the process had ended. */
@@ -88,8 +93,8 @@ export interface Step {
 export interface Story {
   /** What happens, in one or two sentences. */
   story: string;
-  /** False: changes of files are not recorded, only the files that the agent reads. */
-  watch?: false;
+  /** False: changes of files are not recorded, only the files that the agent reads. `paths`: those of watched paths are. */
+  watch?: false | 'paths';
   acts: readonly Act[];
   /** The end of learning mode, in nanoseconds since boot. */
   learnsUntilNs?: number;
@@ -191,7 +196,11 @@ export async function playStory(story: Story, directory: string): Promise<Played
       changeHost(host, changed);
       if (noted !== undefined) pipeline.noteFile(noted);
       if (records !== undefined) pipeline.handleRecords(records);
-      if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
+      if (change?.watched !== undefined) {
+        void pipeline.handleWatchedChange(fileChange(host, writers, change), async ({ event, content }) => ({
+          event: withWatchedFile(event, watchedFacts(content, change.watched)),
+        }));
+      } else if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
       if (act !== undefined) void pipeline.handleFileAct(host.clock.bootNs(), () => fileAct(host, writers, act));
       if (access !== undefined) pipeline.handleScriptAccess({ seen: undefined, ...access, atNs: host.clock.bootNs() });
     }
@@ -224,6 +233,15 @@ async function passTime(host: RecordedHost, untilNs: number): Promise<void> {
     for (let turns = 0; turns < 10; turns++) await setImmediate();
   }
 }
+
+const watchedFacts = (content: FileContent | undefined, watched: RecordedChange['watched']): WatchedFacts => ({
+  isRead: content !== undefined,
+  text: content && textOf(content),
+  bytes: content?.head,
+  isSecret: false,
+  before: watched?.before,
+  owner: watched?.owner,
+});
 
 function fileChange(host: Host, writers: ReturnType<typeof createFileWriters>, recorded: RecordedChange): FileChange {
   const { action, path, provider, details, actionInferredFrom, unseen, writer } = recorded;

@@ -17,6 +17,9 @@ done
 cp /var/lib/dpkg/info/format /srv/dpkg/info/
 : >/srv/dpkg/available
 mount --bind /srv/dpkg /var/lib/dpkg
+# The configuration of apt, which acts may change.
+cp -a /etc/apt /srv/apt
+mount --bind /srv/apt /etc/apt
 # The directory that the actors are copied to.
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work none /usr/sbin
 printf 'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/none"; APT::Sandbox::User "root";\n' >/srv/apt.conf

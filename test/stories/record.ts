@@ -7,13 +7,18 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSensor } from '../../agent/daemon/open-sensor.ts';
 import { watchPackages } from '../../agent/daemon/watch-packages.ts';
+import { watchPaths } from '../../agent/daemon/watch-paths.ts';
 import { watchTracing } from '../../agent/daemon/watch-tracing.ts';
 import { systemClock } from '../../collectors/host/clock.ts';
 import { hostOf, openHost } from '../../collectors/host/host.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
+import type { FileWriter } from '../../collectors/packagedb/file-writer.ts';
+import type { FileOwner } from '../../collectors/packages/file-owners.ts';
 import { runRpm } from '../../collectors/packages/run-rpm.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
 import { watchScripts } from '../../collectors/script-reads/watch-scripts.ts';
+import { watchedPaths } from '../../collectors/watched/watched-paths.ts';
+import type { LastContent } from '../../storage/watched-contents.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
 import { debs, rpms } from '../scenarios/packages.ts';
 import { type Act, openStoryPipeline, type RecordedChange, type Story, silentLog } from './play-story.ts';
@@ -67,8 +72,7 @@ await pipeline.prepare();
 // facts use are kept.
 const isKept = (path: string): boolean =>
   /\/(?:status|tmp\.ci(?:\/.*)?|triggers\/File|info\/[^/]+(?<!-new|\.md5sums)|var\/lib\/rpm\/[^/]+)$/.test(path);
-const onChange = (change: FileChange): Promise<void> => {
-  if (!isKept(change.path)) return pipeline.handleFileChange(change);
+const recordChange = (change: FileChange): { recorded: RecordedChange; change: FileChange } => {
   sensor.readNow();
   const { action, path, provider, details, actionInferredFrom, unseen } = change;
   const recorded: RecordedChange = { action, path, provider, details, writer: 'change_not_seen' };
@@ -76,13 +80,29 @@ const onChange = (change: FileChange): Promise<void> => {
   if (unseen !== undefined) recorded.unseen = unseen;
   story.add({ change: recorded });
   story.remember(path);
-  return pipeline.handleFileChange({
-    ...change,
-    writer() {
-      const writer = change.writer();
-      recorded.writer = 'snapshot' in writer ? story.pidOf(writer.snapshot.entry.pid) : writer.unobserved;
-      return writer;
-    },
+  const writer = (): FileWriter => {
+    const found = change.writer();
+    recorded.writer = 'snapshot' in found ? story.pidOf(found.snapshot.entry.pid) : found.unobserved;
+    return found;
+  };
+  return { recorded, change: { ...change, writer } };
+};
+const onChange = (change: FileChange): Promise<void> =>
+  pipeline.handleFileChange(isKept(change.path) ? recordChange(change).change : change);
+/** The content of each watched file before its change. */
+const before = new Map<string, LastContent | undefined>();
+const lastContent = store.lastContent.bind(store);
+store.lastContent = (path) => {
+  before.set(path, lastContent(path));
+  return before.get(path);
+};
+const onWatched: typeof pipeline.handleWatchedChange = (real, complete) => {
+  const { recorded, change } = recordChange(real);
+  return pipeline.handleWatchedChange(change, async (described) => {
+    const completed = await complete(described);
+    const owner: FileOwner = completed.event.stepparent.file?.package ?? { state: 'none' };
+    recorded.watched = { before: before.get(change.path), owner };
+    return completed;
   });
 };
 const noteFile = (path: string): void => {
@@ -103,24 +123,35 @@ const directories = [
   { path: '/var/lib/dpkg/triggers', manager: 'dpkg', expected: true },
   { path: '/var/lib/rpm', manager: 'rpm', expected: true },
 ] as const;
-const scripts = watchScripts(header.watch === false ? [] : directories, {
+const watchesDatabases = header.watch === undefined;
+const scripts = watchScripts(watchesDatabases ? directories : [], {
   host: openHost(),
   isOwn: (pid) => pid === process.pid,
   onAccess,
   onLost: () => onFault('accesses to scripts were lost: record again'),
   onFault,
 });
-const watch =
-  header.watch === false
-    ? undefined
-    : watchPackages(directories, {
+const faults = { note: onFault, list: () => [], recent: () => [] };
+const pathsWatch =
+  header.watch === 'paths'
+    ? watchPaths(watchedPaths, {
         store,
         host: { table, context },
-        pipeline: { ...pipeline, handleFileChange: onChange, noteFile },
-        scripts,
-        faults: { note: onFault, list: () => [], recent: () => [] },
+        pipeline: { ...pipeline, handleWatchedChange: onWatched },
+        faults,
         log: silentLog,
-      });
+      })
+    : undefined;
+const watch = !watchesDatabases
+  ? undefined
+  : watchPackages(directories, {
+      store,
+      host: { table, context },
+      pipeline: { ...pipeline, handleFileChange: onChange, noteFile },
+      scripts,
+      faults: { note: onFault, list: () => [], recent: () => [] },
+      log: silentLog,
+    });
 const tracing =
   sensor.instance &&
   watchTracing({
@@ -166,6 +197,8 @@ const sampling = setInterval(() => {
 }, 2);
 
 await sleep(2000);
+// The list is stored when all watched files are known.
+while (pathsWatch !== undefined && store.watchedList() === undefined) await sleep(100);
 let learnsUntilNs: number | undefined;
 for (const act of header.acts) {
   if (act.learned !== true && learnsUntilNs === undefined && header.acts[0]?.learned) {
@@ -175,6 +208,7 @@ for (const act of header.acts) {
 }
 clearInterval(sampling);
 await watch?.stop();
+await pathsWatch?.stop();
 await scripts.stop();
 await tracing?.stop();
 await sensor.stop();

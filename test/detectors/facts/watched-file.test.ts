@@ -10,7 +10,7 @@ const eventOf = (action: string, writer = 'vi'): StepparentEvent => {
   return {
     ...event,
     event: { ...event.event, action },
-    process: { ...event.process, name: writer },
+    process: { ...event.process, name: writer, executable: `/usr/bin/${writer}` },
     file: { path: '/etc/cron.d/x', hash: { sha256: 'new' } },
     stepparent: { ...event.stepparent, file: { watched: 'cron' }, unobserved: { 'file.created': 'unsupported' } },
   };
@@ -20,6 +20,7 @@ const text = (value: string) => ({ text: value, isCut: false });
 const facts: WatchedFacts = {
   isRead: true,
   text: text('a\nb\n'),
+  bytes: undefined,
   isSecret: false,
   before: { sha256: 'old', text: 'a\n' },
   owner: { state: 'none' },
