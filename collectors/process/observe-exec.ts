@@ -1,10 +1,13 @@
 // Observes an exec: reads single fields cheaply as rules ask for them, and builds the whole ECS event only when it is
 // needed.
 
+import path from 'node:path';
 import type { Answer } from '../answer.ts';
 import { ecsVersion, type FieldReader, type FieldValue, type StepparentEvent } from '../event/event.ts';
 import { readPath } from '../event/read-path.ts';
 import { type Scope, scopeOf } from '../event/scope.ts';
+import { configurationTools } from '../hooks/configuration-tools.ts';
+import { namedCommands, namedFiles } from '../hooks/named-configuration.ts';
 import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FoundCallers, type NamedCallers, withNamedCallers } from '../packages/named-callers.ts';
@@ -208,6 +211,17 @@ class LazyObservedExec implements ObservedExec {
     );
   }
 
+  /** Whether arguments or variables of a package tool may name configuration files. */
+  #namesConfiguration(): boolean {
+    const { image } = this.snapshot;
+    const executable = this.#ownPath();
+    const name = (image.program && programFields(image, executable)?.name) ?? nameOf(executable);
+    if (!configurationTools.has(name)) return false;
+    const { args, argsTruncated, start } = image;
+    if (args === undefined || argsTruncated || start === undefined || start.environmentTruncated) return true;
+    return namedFiles(name, args, environmentOf(start)).length > 0;
+  }
+
   /** Null and undefined as in `#readCheapField`. */
   #readVariables(): FieldValue | null {
     if (!this.#hasEnvironment()) return null;
@@ -251,6 +265,8 @@ class LazyObservedExec implements ObservedExec {
         return image.argsTruncated ? undefined : image.args;
       case 'process.env_vars':
         return this.#readVariables();
+      case 'stepparent.named_configuration.commands':
+        return this.#namesConfiguration() ? undefined : null;
       case 'stepparent.exec.filename':
         return image.filename;
       case 'stepparent.program.name':
@@ -297,6 +313,22 @@ function scriptThatRuns(
   });
 }
 
+/** What the configuration files that a package tool of root is given make it run; undefined: nothing, or none was given. */
+function namedConfiguration(
+  { entry, image }: ExecSnapshot,
+  process: DescribedActor['process'],
+  host: Host,
+): StepparentEvent['stepparent']['named_configuration'] {
+  const { name, executable = '', args = [], env_vars: variables = [], working_directory: directory } = process;
+  const tool = (image.program && programFields(image, executable)?.name) ?? name;
+  // Other users cannot change packages, and could have the agent read without end.
+  if (tool === undefined || process.user?.id !== '0') return undefined;
+  const root = sharesRoot(entry, image) ? '' : `/proc/${entry.pid}/root`;
+  const files = namedFiles(tool, args as readonly string[], variables as readonly string[]);
+  const commands = namedCommands(files, (file) => host.open(`${root}${path.resolve(directory ?? '/', file)}`));
+  return commands.length === 0 ? undefined : { commands };
+}
+
 /** Builds the event without the slow answers. Reads /proc for processes that were not read yet. */
 function observeAll(
   snapshot: ExecSnapshot,
@@ -310,6 +342,7 @@ function observeAll(
   const script = scriptThatRuns(context.host, snapshot, actor);
   const lifecycle = snapshot.lifecycle && describeLifecycle(snapshot.lifecycle, process.args, notes);
   const isManager = isPackageManager(image);
+  const configuration = namedConfiguration(snapshot, process, context.host);
   return {
     genuine: tools.genuine(snapshot, actor.leaders),
     copy: script !== undefined && sharesRoot(entry, image) ? originalOf(script) : undefined,
@@ -337,6 +370,7 @@ function observeAll(
       stepparent: {
         exec: { filename: image.filename },
         ...stepparent,
+        ...(configuration && { named_configuration: configuration }),
         ...(isManager && stepparent.systemd && { systemd: withTimer(stepparent.systemd, context.host) }),
         ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
         ...(script === undefined ? {} : { script: { path: script } }),

@@ -2,14 +2,17 @@
 
 import type { FieldReader, FieldValue, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
+import { boundedCommands } from '../../collectors/hooks/configuration-commands.ts';
+import { configurationTools } from '../../collectors/hooks/configuration-tools.ts';
 import { afterLinker } from '../../collectors/process/dynamic-linker.ts';
+import { givenCommands } from './given-commands.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
 import { isPackageProgram, parsePackageOperation } from './package-operation.ts';
 import { findUnlisted } from './unlisted.ts';
 import { findVerificationOff } from './verification-off.ts';
 
 /** The parts of an event's `stepparent` object that facts fill. */
-type FactName = 'package' | 'initiator' | 'unlisted' | 'verification';
+type FactName = 'package' | 'initiator' | 'unlisted' | 'verification' | 'hook';
 
 /** The input of a fact, and where the fact notes what was not observed. */
 interface Source {
@@ -28,11 +31,8 @@ const facts: { [Name in FactName]: Fact<Name> } = {
   package({ read }) {
     const name = packageProgram(read('process.name')) ?? packageProgram(read('stepparent.program.name'));
     if (name === undefined) return undefined;
-    const value = read('process.args');
-    if (value === undefined) return undefined;
-    const args = Array.isArray(value) ? value.map(String) : [String(value)];
-    const isBehindLinker = read('stepparent.program.argument') !== undefined;
-    return parsePackageOperation(name, isBehindLinker ? afterLinker(args) : args);
+    const args = argsOf(read);
+    return args && parsePackageOperation(name, args);
   },
   initiator({ document, note }) {
     const found = findInitiator(document());
@@ -41,12 +41,35 @@ const facts: { [Name in FactName]: Fact<Name> } = {
   },
   unlisted: (source) => (isTransaction(source) ? findUnlisted(source.document()) : undefined),
   verification: (source) => (isTransaction(source) ? findVerificationOff(source.document()) : undefined),
+  hook({ read, document }) {
+    const action = read('event.action');
+    // A watched file's was found when the file was read.
+    if (action !== 'exec') return isOf(read('event.category'), 'file') ? document().stepparent.hook : undefined;
+    const name = configurationTool(read('process.name')) ?? configurationTool(read('stepparent.program.name'));
+    if (name === undefined) return undefined;
+    const given = givenCommands(name, argsOf(read) ?? [], listOf(read('process.env_vars')));
+    const commands = boundedCommands([...given, ...listOf(read('stepparent.named_configuration.commands'))]);
+    return commands.length === 0 ? undefined : { commands };
+  },
 };
 
-function isTransaction({ read }: Source): boolean {
-  const category = read('event.category');
-  return Array.isArray(category) ? category.includes('package') : category === 'package';
+const listOf = (value: FieldValue): string[] =>
+  value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)];
+const isTransaction = ({ read }: Source): boolean => isOf(read('event.category'), 'package');
+
+const isOf = (value: FieldValue, category: string): boolean => listOf(value).includes(category);
+
+/** The arguments, without those of the dynamic linker if that runs the program. */
+function argsOf(read: FieldReader): readonly string[] | undefined {
+  const value = read('process.args');
+  if (value === undefined) return undefined;
+  const args = listOf(value);
+  return read('stepparent.program.argument') === undefined ? args : afterLinker(args);
 }
+
+/** The name of a program whose options can name code: a copy has the name of the original. */
+const configurationTool = (name: FieldValue): string | undefined =>
+  typeof name === 'string' && configurationTools.has(name) ? name : undefined;
 
 /** The name of a program whose arguments can be a package operation: a copy has the name of the original. */
 const packageProgram = (name: FieldValue): string | undefined =>
