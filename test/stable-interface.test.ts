@@ -37,6 +37,7 @@ test.each([
 const messageIds = {
   'dpkg-database-changed-by-other-program': '76695dc49165872788daa70749242e9a',
   'dpkg-package-installed-by-unusual-parent': 'f5e343bc0c7a894f9cfa330bd9ef3c95',
+  'local-package-installed-by-service': 'fa0b8a9bdc738d01aac9bf6970dac8c2',
   'maintainer-script-changed-outside-dpkg': '0dd0c9c7e8098418b462c4ba2ca20379',
   'maintainer-script-differs-from-version': '87902655223e89969d114ca28052ac76',
   'maintainer-script-unowned': 'b5e7806b08c98e0daa2082e6ffa1c609',
