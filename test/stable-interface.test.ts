@@ -46,6 +46,7 @@ const messageIds = {
   'package-downgraded': 'fa74fd6c654b8b85baa5793d39c6a0c2',
   'package-held': '1471570918c78ef2b05cb30ca510521a',
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',
+  'package-source-added': '554f9f5712cb899ead43e72a19b130f1',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',
   'package-tool-hook-added': '8ac175a8a22f8a2aa0bf6e8727874bff',
   'package-verification-off': '78085393c4748c438ed44b0716f0463b',

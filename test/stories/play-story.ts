@@ -8,9 +8,10 @@ import { vi } from 'vitest';
 import { readConfiguration } from '../../agent/configuration/read-configuration.ts';
 import type { Log } from '../../agent/daemon/log.ts';
 import { openKnowledge } from '../../agent/daemon/open-knowledge.ts';
-import { openPipeline, type PipelineDeps } from '../../agent/daemon/pipeline.ts';
+import { openPipeline, type Pipeline, type PipelineDeps } from '../../agent/daemon/pipeline.ts';
 import { openPolicyInForce } from '../../agent/daemon/policy-in-force.ts';
 import { openRecorder } from '../../agent/daemon/recorder.ts';
+import { type PackageSourcesWatch, watchPackageSources } from '../../agent/daemon/watch-package-sources.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import type { Host } from '../../collectors/host/host.ts';
@@ -28,9 +29,10 @@ import { openRecognizer } from '../../collectors/process/recognize-program.ts';
 import { openProvenance } from '../../collectors/provenance/provenance.ts';
 import { defaultAptDirectories } from '../../collectors/provenance/run-apt.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
+import { openTimers, type Timers } from '../../collectors/timers.ts';
 import { textOf } from '../../collectors/watched/watched-text.ts';
 import { type WatchedFacts, withWatchedFile } from '../../detectors/facts/watched-file.ts';
-import { openStore } from '../../storage/store.ts';
+import { openStore, type Store } from '../../storage/store.ts';
 import {
   plainHost,
   processFiles,
@@ -93,8 +95,11 @@ export interface Step {
 export interface Story {
   /** What happens, in one or two sentences. */
   story: string;
-  /** False: changes of files are not recorded, only the files that the agent reads. `paths`: those of watched paths are. */
-  watch?: false | 'paths';
+  /**
+   * False: changes of files are not recorded, only the files that the agent reads. `paths`: those of watched paths are,
+   * `sources`: those of package sources.
+   */
+  watch?: false | 'paths' | 'sources';
   acts: readonly Act[];
   /** The end of learning mode, in nanoseconds since boot. */
   learnsUntilNs?: number;
@@ -163,6 +168,31 @@ export function openStoryPipeline(
   return { store, context, table, pipeline };
 }
 
+/** Follows the package sources of the host. */
+export const openStorySources = (
+  { host, store }: { host: Host; store: Store },
+  timers: Timers,
+  onFault: PipelineDeps['onFault'],
+): Promise<PackageSourcesWatch> =>
+  watchPackageSources({
+    reader: { files: host, mayOpen: () => true, next: async () => {} },
+    store,
+    timers,
+    monotonicMs: host.clock.monotonicMs,
+    onFault,
+  });
+
+/** Passes on a change as `watchPaths` does, without the content and the package of the file. */
+export function handleSourceChange(
+  change: FileChange,
+  { sources, pipeline }: { sources: PackageSourcesWatch; pipeline: Pipeline },
+): Promise<boolean> {
+  const noted = sources.note(change);
+  return pipeline
+    .handleWatchedChange(change, async ({ event, content }) => ({ event, later: noted?.described(event, content) }))
+    .finally(noted?.end);
+}
+
 /** Plays the story without waiting in real time; returns its alerts and the faults of the pipeline. `directory` is an empty directory. */
 export async function playStory(story: Story, directory: string): Promise<Played> {
   const startNs = (story.steps[0]?.ns ?? 0) - 1e9;
@@ -191,12 +221,17 @@ export async function playStory(story: Story, directory: string): Promise<Played
     table.seed();
     const writers = createFileWriters(table, host.clock);
     await pipeline.prepare();
+    const onFault: PipelineDeps['onFault'] = (what, error) => void faults.push(`${what}: ${String(error)}`);
+    const timers = openTimers((error) => onFault('a task failed', error));
+    const sources = story.watch === 'sources' ? await openStorySources({ host, store }, timers, onFault) : undefined;
     for (const { ns, records, noted, change, access, act, ...changed } of story.steps) {
       await passTime(host, ns);
       changeHost(host, changed);
       if (noted !== undefined) pipeline.noteFile(noted);
       if (records !== undefined) pipeline.handleRecords(records);
-      if (change?.watched !== undefined) {
+      if (change !== undefined && sources !== undefined) {
+        void handleSourceChange(fileChange(host, writers, change), { sources, pipeline });
+      } else if (change?.watched !== undefined) {
         void pipeline.handleWatchedChange(fileChange(host, writers, change), async ({ event, content }) => ({
           event: withWatchedFile(event, watchedFacts(content, change.watched)),
         }));
@@ -205,6 +240,8 @@ export async function playStory(story: Story, directory: string): Promise<Played
       if (access !== undefined) pipeline.handleScriptAccess({ seen: undefined, ...access, atNs: host.clock.bootNs() });
     }
     await passTime(host, host.clock.bootNs() + 6e9);
+    timers.close();
+    await sources?.stop();
     await pipeline.stop();
     const documents = store.pending('journald', 100, host.clock.nowMs()).map(({ document }) => document);
     store.close();

@@ -22,6 +22,10 @@ cp -a /etc/apt /srv/apt
 mount --bind /srv/apt /etc/apt
 # The directory that the actors are copied to.
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work none /usr/sbin
+# Package sources that apt does not use here.
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/trusted.gpg* /etc/apt/keyrings
+printf 'deb http://%s main\n' 'deb.example.org/debian stable' 'security.example.org/debian-security stable-security' >/etc/apt/sources.list
+mkdir -p /etc/apt/sources.list.d /etc/apt/trusted.gpg.d
 printf 'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/none"; APT::Sandbox::User "root";\n' >/srv/apt.conf
 rpm --dbpath /var/lib/rpm --initdb
 cd "$checkout"

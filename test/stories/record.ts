@@ -17,11 +17,20 @@ import type { FileOwner } from '../../collectors/packages/file-owners.ts';
 import { runRpm } from '../../collectors/packages/run-rpm.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
 import { watchScripts } from '../../collectors/script-reads/watch-scripts.ts';
+import { openTimers } from '../../collectors/timers.ts';
 import { watchedPaths } from '../../collectors/watched/watched-paths.ts';
 import type { LastContent } from '../../storage/watched-contents.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
 import { debs, rpms } from '../scenarios/packages.ts';
-import { type Act, openStoryPipeline, type RecordedChange, type Story, silentLog } from './play-story.ts';
+import {
+  type Act,
+  handleSourceChange,
+  openStoryPipeline,
+  openStorySources,
+  type RecordedChange,
+  type Story,
+  silentLog,
+} from './play-story.ts';
 import { rememberedFiles } from './remembered-files.ts';
 import { formatStory, storyFile } from './story-file.ts';
 import { openStorySteps } from './story-steps.ts';
@@ -132,6 +141,23 @@ const scripts = watchScripts(watchesDatabases ? directories : [], {
   onFault,
 });
 const faults = { note: onFault, list: () => [], recent: () => [] };
+const timers = openTimers((error) => onFault('a task failed', error));
+const sources = header.watch === 'sources' ? await openStorySources({ host, store }, timers, onFault) : undefined;
+const sourcesWatch =
+  sources &&
+  watchPaths(
+    watchedPaths.filter(({ path }) => path.startsWith('/etc/apt/')),
+    {
+      store,
+      host: { table, context },
+      pipeline: {
+        ...pipeline,
+        handleWatchedChange: (change) => handleSourceChange(recordChange(change).change, { sources, pipeline }),
+      },
+      faults,
+      log: silentLog,
+    },
+  );
 const pathsWatch =
   header.watch === 'paths'
     ? watchPaths(watchedPaths, {
@@ -198,7 +224,7 @@ const sampling = setInterval(() => {
 
 await sleep(2000);
 // The list is stored when all watched files are known.
-while (pathsWatch !== undefined && store.watchedList() === undefined) await sleep(100);
+while ((pathsWatch ?? sourcesWatch) !== undefined && store.watchedList() === undefined) await sleep(100);
 let learnsUntilNs: number | undefined;
 for (const act of header.acts) {
   if (act.learned !== true && learnsUntilNs === undefined && header.acts[0]?.learned) {
@@ -208,7 +234,12 @@ for (const act of header.acts) {
 }
 clearInterval(sampling);
 await watch?.stop();
+// The last change is compared some seconds later.
+if (sources !== undefined) await sleep(4000);
 await pathsWatch?.stop();
+await sourcesWatch?.stop();
+await sources?.stop();
+timers.close();
 await scripts.stop();
 await tracing?.stop();
 await sensor.stop();
