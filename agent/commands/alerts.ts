@@ -134,7 +134,8 @@ async function follow(config: string | undefined, filter: AlertFilter, print: Pr
       // A new database begins with the number 1.
       const afterSeq = untilSeq < mark ? 0 : mark;
       mark = untilSeq;
-      if (untilSeq > afterSeq) print(store, { ...filter, afterSeq, untilSeq }, false);
+      // Every new alert is listed, even of a flood.
+      if (untilSeq > afterSeq) print(store, { ...filter, limit: undefined, afterSeq, untilSeq }, false);
     });
   }
 }
