@@ -54,6 +54,7 @@ const messageIds = {
   'rpm-database-changed-by-other-program': '4614ac2d46a983f6850f6f770545482f',
   'rpm-package-installed-by-unusual-parent': 'aaa24624cc638600b48c1b182bb4d184',
   'security-fix-removed': 'd50fff2f612184ce93f46306fd38cdd7',
+  'security-source-removed': 'fb3eaacc659b83b299fb75a0ca52f94f',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
   'tracing-instance-tampered': '60ca04fce7cf8fbda0fabce85ddb0976',
 };

@@ -1,5 +1,5 @@
-// Package sources under the real agent: a new source or key raises one alert, and what tools do with the sources that are there
-// raises none. Each row has sources of its own, so that all rows run at once.
+// Package sources under the real agent: what removes a source of security updates or adds a new source raises one alert, and
+// what tools do with the sources that are there raises none. Each row has sources of its own, so that all rows run at once.
 
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const list = '/etc/apt/sources.list';
 const parts = '/etc/apt/sources.list.d';
 const keys = '/etc/apt/trusted.gpg.d';
 const repositories = '/etc/yum.repos.d';
+const removed = 'security-source-removed';
 const added = 'package-source-added';
 
 const line = (name: string): string => `deb http://${name}.example.org/debian ${name}-security main`;
@@ -29,6 +30,15 @@ const fingerprint = 'key BCC1653DA4E4393ADE89C8208E6D399CC45DFE81';
 /** Shell lines in which `$f` is a file with a source of security updates, as `line` and `stanza` have it. */
 type Rows = Readonly<Record<string, string>>;
 
+const removals: Rows = {
+  commented: 'sed -i "s/^deb /# deb /" $f.list',
+  deleted: 'rm $f.list',
+  renamed: 'mv $f.list $f.list.save',
+  emptied: ': > $f.list',
+  left: 'sed -i "s/^deb /deb-src /" $f.list',
+  disabled: 'printf "Enabled: no\\n" >> $f.sources',
+  moved: 'mv $f.sources /srv/',
+};
 const everyday: Rows = {
   modernized: 'cat $f.stanza > $f.sources; mv $f.list $f.list.bak',
   reversed: 'rm $f.list; sleep 1; cat $f.stanza > $f.sources',
@@ -64,12 +74,17 @@ describe.skipIf(missing)(titled('package sources', missing), () => {
     });
     const fresh = all.slice(seen);
     seen = all.length;
-    return fresh.filter(({ rule, stepparent: { sources } }) => rule.id === added && sources?.added?.join() !== name);
+    return fresh.filter(
+      ({ rule, stepparent: { sources } }) =>
+        rule.id === removed || (rule.id === added && sources?.added?.join() !== name),
+    );
   };
   /** What the alerts report, each source once: `RULE SOURCE`. Changes of one session can be in one alert. */
   const reported = (documents: readonly AlertDocument[]): string[] =>
     documents
-      .flatMap(({ rule, stepparent: { sources } }) => (sources?.added ?? []).map((source) => `${rule.id} ${source}`))
+      .flatMap(({ rule, stepparent: { sources } }) =>
+        ((rule.id === added ? sources?.added : sources?.lost_security) ?? []).map((source) => `${rule.id} ${source}`),
+      )
       .filter((text) => !text.includes('marker'))
       .sort();
 
@@ -85,8 +100,9 @@ describe.skipIf(missing)(titled('package sources', missing), () => {
     bindMount(etc, '/etc');
     bindMount(srv, '/srv');
     writeFileSync(list, 'deb http://deb.example.org/debian stable main\n');
-    for (const name of [...Object.keys(everyday), 'commented', 'deleted', 'offline', 'known']) {
-      writeFileSync(join(parts, `${name}.list`), `${line(name)}\n`);
+    for (const name of [...Object.keys(removals), ...Object.keys(everyday), 'offline', 'known']) {
+      if (name === 'disabled' || name === 'moved') writeFileSync(join(parts, `${name}.sources`), stanza(name));
+      else writeFileSync(join(parts, `${name}.list`), `${line(name)}\n`);
       writeFileSync(join(parts, `${name}.stanza`), stanza(name));
     }
     writeFileSync(join(repositories, 'system.repo'), '[updates]\nbaseurl=https://rpm.example.org/u\nenabled=1\n');
@@ -101,6 +117,34 @@ describe.skipIf(missing)(titled('package sources', missing), () => {
 
   test('what tools and administrators do with the sources that are there raises no alert', async () => {
     await shAll(everyday);
+    expect(reported(await alerts())).toEqual([]);
+  });
+
+  test('each removed source of security updates is reported once', async () => {
+    await shAll({ ...removals, dnf: `sed -i s/enabled=1/enabled=0/ ${repositories}/system.repo` });
+    const sources = [...Object.keys(removals).map(sourceOf), 'rpm.example.org/u updates'];
+    expect(reported(await alerts())).toEqual(sources.map((source) => `${removed} ${source}`).sort());
+  });
+
+  test('a source that comes back is no alert', async () => {
+    await shAll({ commented: 'sed -i "s/^# deb /deb /" $f.list', deleted: `echo '${line('deleted')}' > $f.list` });
+    expect(reported(await alerts())).toEqual([]);
+  });
+
+  test('the alert names the writer, the file and the source', async () => {
+    await sh('intruder', `rm ${parts}/commented.list`);
+    const [alert, ...others] = await alerts();
+    expect(others).toEqual([]);
+    expect(alert).toMatchObject({
+      rule: { id: removed },
+      event: { action: 'deletion' },
+      file: { path: join(parts, 'commented.list') },
+      process: { name: 'rm' },
+      stepparent: { initiator: { name: 'intruder' }, sources: { lost_security: [sourceOf('commented')] } },
+    });
+    expect(alert?.message).toMatch(/intruder.* deleted \/etc\/apt\/sources\.list\.d\/commented\.list with rm - /);
+    expect(alert?.message).toContain(`source of security updates, "${sourceOf('commented')}"`);
+    await sh('commented', `echo '${line('commented')}' > $f.list`);
     expect(reported(await alerts())).toEqual([]);
   });
 
@@ -185,11 +229,12 @@ describe.skipIf(missing)(titled('package sources', missing), () => {
     rmSync(join(parts, 'offline.list'));
     appendFileSync(list, 'deb http://late.example.org/debian stable main\n');
     await agent.start();
-    const found = await until('the alert', () => {
+    const found = await until('both alerts', () => {
       const fresh = agent.delivered().slice(seen);
-      return fresh.some(({ rule }) => rule.id === added) && fresh;
+      return fresh.some(({ rule }) => rule.id === added) && fresh.some(({ rule }) => rule.id === removed) && fresh;
     });
     expect(found.map(({ stepparent: { found: how, sources } }) => [how, sources])).toEqual([
+      ['offline_diff', { added: ['late.example.org/debian stable'], lost_security: [sourceOf('offline')] }],
       ['offline_diff', { added: ['late.example.org/debian stable'], lost_security: [sourceOf('offline')] }],
     ]);
   });
