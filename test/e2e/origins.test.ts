@@ -33,6 +33,7 @@ const owned: Readonly<Record<string, string>> = {
   '/usr/sbin/agetty': 'util-linux',
   '/usr/sbin/aptd': 'aptdaemon',
   '/usr/sbin/dnf5daemon-server': 'dnf5daemon-server',
+  '/usr/libexec/snapd/snapd': 'snapd',
   '/usr/sbin/cf-agent': 'cfengine3',
 };
 const unowned = [
@@ -114,6 +115,7 @@ describe.skipIf(missing)(titled('origins', missing), () => {
     ['cron', 'at', [below('/usr/sbin/atd'), inShell]],
     ['aptdaemon for an unobserved user', 'package_daemon', [below('/usr/sbin/aptd')]],
     ['dnf5daemon for an unobserved user', 'package_daemon', [below('/usr/sbin/dnf5daemon-server')]],
+    ['snapd for an unobserved user', 'package_daemon', [below('/usr/libexec/snapd/snapd'), inShell]],
     ['cfengine from cron', 'configuration_management', [below('/usr/sbin/cron'), below('/usr/sbin/cf-agent'), inShell]],
     [
       'github-runner (claimed) from ssh as alice',
@@ -250,6 +252,18 @@ describe.skipIf(missing)(titled('origins', missing), () => {
   test('a caller that is not named raises an alert that says so', async () => {
     const messages = (await agent.alerts()).map(({ message }) => String(message));
     expect(messages).toContainEqual(expect.stringMatching(/^an unobserved user through PackageKit ran dpkg/));
+  });
+
+  test.each([
+    ['aptdaemon', '/usr/sbin/aptd'],
+    ['dnf5daemon', '/usr/sbin/dnf5daemon-server'],
+    ['snapd', '/usr/libexec/snapd/snapd'],
+  ])('%s names no caller: neither a variable nor a line in its journal counts', async (name, file) => {
+    const deb = await install([below(file, ...begun('7001'))], { SUDO_UID: '7001', PKEXEC_UID: '7001' });
+    const { initiator, unobserved } = (await eventOf(deb)).stepparent;
+    expect(initiator?.origin).toBe(`${name} for an unobserved user`);
+    expect(initiator?.requester?.claimed ?? true).toBe(true);
+    expect(unobserved?.['stepparent.named_callers']).toBe('caller_not_shown');
   });
 
   test('lines of another user in the journal do not count', async () => {
