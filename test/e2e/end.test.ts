@@ -1,5 +1,6 @@
 // The end of the agent: every step runs, even if another one fails, and the process ends.
 
+import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -149,6 +150,31 @@ describe.skipIf(endToEndMissing)(titled('the end of the agent', endToEndMissing)
     expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
     expect(tracesOf(agent.pid)).toEqual([]);
     expect(await parentsStored(agent)).toContain(parent);
+  });
+
+  test('SIGTERM while thousands of files change in the directory of dpkg ends the agent, which logs that it has not read all', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const storm = spawn(
+      'sh',
+      ['-c', 'cd /var/lib/dpkg/info && while :; do seq 40000 | xargs touch; find . -name "[0-9]*" -delete; done'],
+      {
+        stdio: 'ignore',
+        detached: true,
+      },
+    );
+    try {
+      await until('an overflow', () => agent.stderr.includes("the kernel's queue of file events overflowed"));
+      process.kill(agent.pid, 'SIGTERM');
+      expect(await agent.ended()).toBe(0);
+    } finally {
+      process.kill(-(storm.pid ?? 0), 'SIGKILL');
+    }
+    expect(errorsOf(agent)).toEqual([]);
+    expect(agent.stderr).toContain('its next start compares the directories');
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect(tracesOf(agent.pid)).toEqual([]);
+    await run('find', ['/var/lib/dpkg/info', '-name', '[0-9]*', '-delete']);
   });
 
   test('SIGTERM ends an agent cleanly that can open no file', async () => {
