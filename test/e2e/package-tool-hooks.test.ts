@@ -83,7 +83,7 @@ describe.skipIf(missing)(titled('hooks of package tools', missing), () => {
       },
     });
     await sh(`mv ${apt}/50off.disabled ${apt}/50on`);
-    await sh(`echo 'post-invoke=sh -c /opt/hook' >${dpkg}/99-local`);
+    await sh(`echo 'post-invoke=/bin/true hook' >${dpkg}/99-local`);
     await sh(`printf '%%_netsharedpath %%(/opt/hook)\\n' >>/root/.rpmmacros`);
     await sh(`ln -s /opt/elsewhere.conf ${apt}/60link`);
     const postinst = `#!/bin/sh\nprintf '%s' '${hookOf('/opt/vendor')}' >${apt}/80vendor\n`;
@@ -92,7 +92,7 @@ describe.skipIf(missing)(titled('hooks of package tools', missing), () => {
     await sh(`printf '%s' '${hookOf('/opt/beside')}' >>${apt}/20e2e`);
     const expected: Record<string, string> = {
       [`${apt}/50on`]: 'DPkg::Post-Invoke:: /opt/x',
-      [`${dpkg}/99-local`]: 'post-invoke sh -c /opt/hook',
+      [`${dpkg}/99-local`]: 'post-invoke /bin/true hook',
       '/root/.rpmmacros': '%_netsharedpath %(/opt/hook)',
       [`${apt}/60link`]: `${apt}/60link -> /opt/elsewhere.conf`,
       [`${apt}/80vendor`]: 'DPkg::Post-Invoke:: /opt/vendor',
