@@ -11,7 +11,7 @@ import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { type Answer, beforeCases, type Case, casePrelude } from '../scenarios/cases.ts';
 import { firstWeek, packageRules, prelude } from '../scenarios/scenarios.ts';
-import { type Ended, run } from './run-agent.ts';
+import { type Ended, run, watchedFilesFound } from './run-agent.ts';
 import { isOurs, lacks, scenarioHost } from './scenario-host.ts';
 
 const checkout = join(import.meta.dirname, '../..');
@@ -188,6 +188,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     await agent.stop();
     cpSync(state, learned, { recursive: true });
     await agent.start();
+    await watchedFilesFound(agent);
     for (const each of cases) results.set(each, await enact(each).catch((error: Error) => error));
     await agent.stop(Number.POSITIVE_INFINITY);
   }, 600_000);

@@ -7,7 +7,7 @@ import { bindMount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { buildDeb } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { run, testAgent, until, withAllRules } from './run-agent.ts';
+import { run, testAgent, until, watchedFilesFound, withAllRules } from './run-agent.ts';
 
 const rule = 'package-tool-hook-added';
 const missing = endToEndMissing;
@@ -36,16 +36,7 @@ describe.skipIf(missing)(titled('hooks of package tools', missing), () => {
     bindMount(join(scratch, 'root'), '/root');
     writeFileSync(`${apt}/10known`, `${hookOf('/bin/true')}`);
     await agent.start();
-    // A file that is there when its directory is first compared is no new one.
-    let before = '';
-    await until('the list of watched files', async () => {
-      const [system] = (await agent.status()).watched_paths;
-      const now = `${system?.directories} ${system?.files}`;
-      const isFound = (system?.files ?? 0) > 100 && now === before;
-      before = now;
-      await new Promise((resolve) => setTimeout(resolve, 2000));
-      return isFound;
-    });
+    await watchedFilesFound(agent);
   });
   afterAll(() => agent.stop());
 

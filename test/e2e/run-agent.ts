@@ -323,3 +323,18 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     delivered: () => (existsSync(ndjson) ? documents<AlertDocument>(readFileSync(ndjson, 'utf8')) : []),
   };
 }
+
+/**
+ * Waits until the agent knows the watched files of the system: a file that is there when its directory is first compared is no new one.
+ */
+export async function watchedFilesFound(agent: Pick<ReturnType<typeof testAgent>, 'status'>): Promise<void> {
+  let before = '';
+  await until('the list of watched files', async () => {
+    const [system] = (await agent.status()).watched_paths;
+    const now = `${system?.directories} ${system?.files}`;
+    const isFound = (system?.files ?? 0) > 100 && now === before;
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    return isFound;
+  });
+}
