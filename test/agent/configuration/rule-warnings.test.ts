@@ -140,7 +140,7 @@ describe('a field that no event has', () => {
 describe('a query that no event can match', () => {
   const never = 'the query can never match: ';
   const kinds =
-    'process/start/exec, file/creation/creation, file/change/(rename, modification, attribute-change), file/deletion/deletion, file/access/script-read, package/installation/install, package/info/(install, upgrade, downgrade, reinstall, remove), package/change/(upgrade, downgrade, reinstall), package/deletion/remove, network/connection/connection_attempted, process/info/processes-left-running (event.category/type/action)';
+    'process/start/exec, file/creation/creation, file/change/(rename, modification, attribute-change, tracing-changed), file/deletion/deletion, file/access/(script-read, tracing-read), package/installation/install, package/info/(install, upgrade, downgrade, reinstall, remove), package/change/(upgrade, downgrade, reinstall, hold, unhold), package/deletion/remove, network/connection/connection_attempted, process/info/processes-left-running (event.category/type/action)';
   const processes = 'process/start/exec, process/info/processes-left-running';
   test.each<[string, 'eql' | 'query', string, string]>([
     [
@@ -305,7 +305,14 @@ test('the class of an execution agrees with its events', () => {
   }
 });
 
-test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion', 'script-read'] as const)(
+/** The acts on files that are no changes of the file itself, with their types. */
+const acts: Readonly<Record<string, string>> = {
+  'script-read': 'access',
+  'tracing-read': 'access',
+  'tracing-changed': 'change',
+};
+const fileActions = ['creation', 'rename', 'modification', 'attribute-change', 'deletion'] as const;
+test.each([...fileActions, ...Object.keys(acts)])(
   'the class of a %s of a file is what its events are',
   async (action) => {
     const deps = { table: createProcessTable(procDouble()), context: hostContext };
@@ -319,10 +326,11 @@ test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion',
       provider: 'fanotify',
     } as const;
     const writer = { unobserved: 'process_exited', pid: undefined } as const;
+    const change = fileActions.find((each) => each === action);
     const { event } =
-      action === 'script-read'
-        ? await describeFileAct({ ...act, action, type: 'access', writer, fields: {} }, deps)
-        : await describeFileChange({ ...act, action, writer: () => writer, details: {} }, deps);
+      change === undefined
+        ? await describeFileAct({ ...act, action, type: acts[action] ?? '', writer, fields: {} }, deps)
+        : await describeFileChange({ ...act, action: change, writer: () => writer, details: {} }, deps);
     const own = eventClasses.filter((each) => each.category === 'file' && each.action === action);
     expect(own.length).toBe(1);
     for (const { type, known } of own) {
