@@ -20,7 +20,8 @@ export const defaultAptDirectories: AptDirectories = {
 /** Program that prints apt's configuration. */
 export const aptConfigPath = '/usr/bin/apt-config';
 
-const timeoutMs = 3000;
+/** apt-config takes some hundredths of a second, and many times that while a machine boots. */
+const timeoutMs = 30_000;
 const maxConfigurationBytes = 64 * 1024;
 /** A list of 100 MB takes apt-helper some seconds. */
 const unpackTimeoutMs = 60_000;
