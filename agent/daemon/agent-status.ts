@@ -74,6 +74,8 @@ export interface AgentStatus {
   processes_rejected: number;
   /** Connections of package tools and packages' scripts: numbers of events, and of those dropped by the rate limit. */
   connections: { reported: number; dropped: number };
+  /** Number of events that wait for data before they are judged, at most some seconds. */
+  events_held: number;
   rules: { loaded: string[]; rejected: RejectedRule[] };
   /** `scheduled`: the hunts that the agent runs; empty if `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; rejected: RejectedRule[] };

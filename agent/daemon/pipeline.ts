@@ -164,6 +164,8 @@ export interface Pipeline {
   /** Numbers of connections that became events, and that were dropped because of the rate limit. */
   connections(): { reported: number; dropped: number };
   executions(): Readonly<ExecutionCounts>;
+  /** Number of events that wait for data before they are judged. */
+  readonly held: number;
   /** The installed packages, and the transactions that change them. */
   packages: PackageView;
   /** The version of its package to which the script at a path belongs; undefined if it is not known. */
@@ -651,6 +653,9 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     prepare: scripts.prepare,
     connections: () => ({ reported: connections.reported, dropped: connections.dropped }),
     executions: () => tracker.counts,
+    get held() {
+      return hold.size;
+    },
     packages: {
       list: (manager) => (manager === 'dpkg' ? listDpkg() : rpmDatabases.list()),
       isBusy: () => runs.underway > 0 || rpmTransactions.underway().length > 0 || transactionsHeld > 0,

@@ -32,6 +32,7 @@ interface CollectionReport
     | 'processes'
     | 'processes_rejected'
     | 'connections'
+    | 'events_held'
   > {
   /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
   untraced: string | undefined;
@@ -87,7 +88,7 @@ export const collectionReport = (
     paths: Pick<PathsWatch, 'report'>;
   },
   table: Pick<ProcessTable, 'size' | 'rejected'>,
-  pipeline: Pick<Pipeline, 'connections' | 'executions' | 'scriptReads'>,
+  pipeline: Pick<Pipeline, 'connections' | 'executions' | 'held' | 'scriptReads'>,
 ): StatusReportDeps['collection'] => ({
   report: () => ({
     untraced: sensor.degraded,
@@ -100,6 +101,7 @@ export const collectionReport = (
     processes: table.size,
     processes_rejected: table.rejected,
     connections: pipeline.connections(),
+    events_held: pipeline.held,
   }),
 });
 
@@ -204,6 +206,7 @@ export function openStatusReport(
         processes: collection.processes,
         processes_rejected: collection.processes_rejected,
         connections: collection.connections,
+        events_held: collection.events_held,
         rules: { loaded: inForce.rules.map(({ id }) => id), rejected: inForce.rejected.rules },
         hunts: { scheduled: policy.hunts, rejected: inForce.rejected.hunts },
         exceptions: exceptionsOf(inForce),

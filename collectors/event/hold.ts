@@ -43,6 +43,8 @@ export interface Hold {
   check(): void;
   /** Number of events that wait for the data. */
   waitingFor(lack: Lack): number;
+  /** Number of events that wait. */
+  readonly size: number;
   /** Resolves when the promises that events wait for now have settled. */
   settled(): Promise<unknown>;
   /** Releases every event without the data that it lacks. */
@@ -185,6 +187,9 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     },
     check,
     waitingFor: (lack) => counts.get(lack) ?? 0,
+    get size() {
+      return entries.size;
+    },
     settled: () => Promise.allSettled([...entries].flatMap(({ waits }) => waits.map(({ wait }) => wait.end))),
     releaseAll() {
       clearTimeout(timer?.handle);

@@ -214,6 +214,11 @@ export function scenarioHost(): ScenarioHost {
       writeFileSync(join(info, `${name}.list`), '');
       await stored(`SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'),
         (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`);
+      // An event that lacks data delays no other one: the marker may be stored first.
+      await until('every event is stored', async () => {
+        const { events_held, uncommitted } = await agent.status();
+        return events_held === 0 && uncommitted.waiting === 0;
+      });
     },
     alerts() {
       const store = openStoreReader(storeFile());

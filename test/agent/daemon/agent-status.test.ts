@@ -117,6 +117,7 @@ const running: AgentStatus = {
   processes: 231,
   processes_rejected: 0,
   connections: { reported: 2, dropped: 1 },
+  events_held: 0,
   rules: {
     loaded: ['a', 'b'],
     rejected: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],

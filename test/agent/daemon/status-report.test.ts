@@ -72,6 +72,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
           processes_rejected: 0,
           executions: { seen: 0, without_arguments: 0 },
           connections: { reported: 0, dropped: 0 },
+          events_held: 0,
         }),
       },
       policy: { report: () => ({ inForce, reloaded: undefined, restart_needed: ['sensor'], hunts: [] }) },
