@@ -248,10 +248,13 @@ describe.skipIf(endToEndMissing)(titled('runs of dpkg', endToEndMissing), () => 
     expect(await transactionsWith('--status')).toEqual([]);
   });
 
-  test('no rule raises a second alert for the transaction of a dpkg that it has judged', async () => {
+  test('no rule over the execution of dpkg raises a second alert for its transaction', async () => {
     const alerts = await agent.alerts();
     const ofTransactions = alerts.filter(({ event }) => event.category?.includes('package'));
-    expect(new Set(ofTransactions.map(({ rule }) => rule.id))).toEqual(new Set(['package-downgraded']));
+    // The tests' packages are local files. Whether a person at a terminal runs the tests depends on the machine.
+    const ids = new Set(ofTransactions.map(({ rule }) => rule.id));
+    ids.delete('local-package-installed-by-service');
+    expect(ids).toEqual(new Set(['package-downgraded']));
     const initiators = alerts.filter(({ rule }) => rule.id === 'package-installed-by-unusual-initiator');
     expect(initiators.length).toBeGreaterThan(0);
   });
