@@ -10,7 +10,7 @@ import type { AlertRecord } from '../../storage/records.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { type Answer, beforeCases, type Case, casePrelude } from '../scenarios/cases.ts';
-import { firstWeek, packageRules, prelude } from '../scenarios/scenarios.ts';
+import { agentRules, firstWeek, prelude } from '../scenarios/scenarios.ts';
 import { type Ended, run, watchedFilesFound } from './run-agent.ts';
 import { isOurs, lacks, scenarioHost } from './scenario-host.ts';
 
@@ -39,14 +39,14 @@ const expectsNotice = ({ answers }: Case): boolean => answers.some((answer) => '
 
 /** Whether an alert is about what a case did, and not about what this process wrote. An alert about the agent has no process of ours. */
 const isAnswer = ({ ruleId, document }: AlertRecord): boolean =>
-  (isOurs(document) && document.process?.pid !== process.pid) || !packageRules.includes(ruleId);
+  (isOurs(document) && document.process?.pid !== process.pid) || agentRules.includes(ruleId);
 
 function comes(answer: Answer, { ended, alerts, degraded }: Result): boolean {
   if ('prints' in answer) return ended.stdout.split('\n').includes(answer.prints);
   if ('noticed' in answer) {
     const { noticed } = answer;
     const counts = (reason: string) => (noticed === true ? !ofBusyMachine.test(reason) : noticed.test(reason));
-    return degraded.some(counts) || alerts.some(({ rule }) => !packageRules.includes(rule));
+    return degraded.some(counts) || alerts.some(({ rule }) => agentRules.includes(rule));
   }
   if ('atMost' in answer) return alerts.length <= answer.atMost;
   const { alerts: rules, term = '', times = 1 } = answer;

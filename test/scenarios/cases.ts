@@ -429,7 +429,8 @@ PYTHON
     'blind-off',
     "0 in tracing_on of the agent's instance",
     'echo 0 >$(instance)/tracing_on; evil',
-    [reported, { alerts: [tampered] }, noticed],
+    // Whether the start of dpkg is recorded depends on how soon the agent sets the file again.
+    [{ alerts: [tampered] }, noticed],
     { undo: 'echo 1 >$(instance)/tracing_on', fresh: true },
   ),
   daemon(
@@ -445,7 +446,8 @@ PYTHON
     'blind-pid',
     'set_event_pid leaves only process 1 traced',
     'echo 1 >$(instance)/set_event_pid; evil',
-    [reported, { alerts: [tampered] }, noticed],
+    // Whether the start of dpkg is recorded depends on how soon the agent sets the file again.
+    [{ alerts: [tampered] }, noticed],
     { undo: 'echo >$(instance)/set_event_pid', fresh: true },
   ),
   daemon(

@@ -43,19 +43,8 @@ const unowned = 'maintainer-script-unowned';
 const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
 
-/** All rules about packages; every other rule is about the agent itself. */
-export const packageRules: readonly string[] = [
-  ...parents,
-  initiator,
-  scripts,
-  impostor,
-  command,
-  records,
-  rpmRecords,
-  unowned,
-  changed,
-  differs,
-];
+/** The rules about what is done to the agent. All others are about packages. */
+export const agentRules: readonly string[] = ['tracing-instance-tampered'];
 
 /** A scenario in the session of a user who logs in over ssh and works in bash. */
 const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
