@@ -26,7 +26,8 @@ export function scratchDirectory(): string {
 }
 
 /** Files that programs read; the agent finds apt-get's owner in the lists. Scripts are left out, since no package would own them. */
-const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.(?:list|md5sums|conffiles))$/;
+const keptInfo =
+  /^(?:format|(?:apt|dpkg|debconf|rpm|aptitude|aptitude-common|nala|unattended-upgrades|python3\.\d+-minimal)\.(?:list|md5sums|conffiles))$/;
 
 /** Makes a package database that is empty except for the lists of the front ends' packages. */
 export function makeDatabase(directory: string): void {
