@@ -4,7 +4,7 @@
 export const applicationId = 0x73746570;
 
 /** Versions up to this one were never released: the agent sets such a database aside. */
-export const unreleasedVersion = 7;
+export const unreleasedVersion = 11;
 
 /** The tables of the package ledger, which a database of gathered events has as well. */
 export const packageLedgerTables = `
@@ -230,8 +230,7 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX script_versions_content ON script_versions (sha256);
   CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
-  `,
-  `
+
   CREATE TABLE watched_contents (
     path TEXT PRIMARY KEY,
     sha256 TEXT NOT NULL,
@@ -239,9 +238,7 @@ export const migrations: readonly string[] = [
     bytes INTEGER NOT NULL,
     content TEXT
   ) STRICT;
-  `,
-  packageLedgerTables,
-  `
+  ${packageLedgerTables}
   CREATE TABLE package_lists (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -268,8 +265,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (list, digest)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX package_digests_superseded ON package_digests (superseded_ms) WHERE superseded_ms IS NOT NULL;
-  `,
-  `
+
   CREATE TABLE package_sources (
     position INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,

@@ -543,12 +543,15 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
 
   // -- File changes arrive independently of records. They are described one after the other: the order of the files that dpkg unpacks
   // has a meaning.
+  const readUpTo = (atNs: BootNs): void => {
+    for (let turns = 0; turns < maxTurns && sensor.readUntilNs() < atNs; turns++) sensor.readNow();
+  };
   let lastDescription: Promise<unknown> = Promise.resolve();
   const describe = async (change: FileChange): Promise<{ judged: Promise<void> }> => {
     try {
       await host.turns?.next();
       // The change may be known before the records of the process that made it were read.
-      for (let turns = 0; turns < maxTurns && sensor.readUntilNs() < change.atNs; turns++) sensor.readNow();
+      readUpTo(change.atNs);
       const { event, content } = await describeFileChange(change, { table, context });
       return { judged: holdDescribed(event, scripts.ofFile(event, content)) };
     } finally {
@@ -640,7 +643,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     },
     async handleFileAct(atNs, act) {
       try {
-        for (let turns = 0; turns < maxTurns && sensor.readUntilNs() < atNs; turns++) sensor.readNow();
+        readUpTo(atNs);
         const { event } = await describeFileAct(act(), { table, context }, 0);
         await holdDescribed(event, undefined);
       } catch (error) {

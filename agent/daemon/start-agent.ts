@@ -236,7 +236,7 @@ async function startCollecting(
     signal,
   );
   end.add('package sources', () => sources.stop());
-  const paths = watchPaths(choosePaths(read.configuration.watched_paths), { ...deps, sources });
+  const paths = watchPaths(choosePaths(read.configuration.watched_paths), { ...deps, mounts, sources });
   end.add('watch of paths', () => paths.stop());
   const readScripts = (): void => void recordScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();

@@ -14,7 +14,7 @@ import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import { takeEvery } from '../../collectors/take-steps.ts';
 import { openTimers } from '../../collectors/timers.ts';
 import { groupPaths } from '../../collectors/watched/choose-paths.ts';
-import { openMounts } from '../../collectors/watched/mounts.ts';
+import type { Mounts } from '../../collectors/watched/mounts.ts';
 import { directoriesOf } from '../../collectors/watched/path-plan.ts';
 import {
   openPathWatch,
@@ -48,6 +48,7 @@ export interface WatchPathsDeps {
   >;
   host: { table: ProcessTable; context: HostContext };
   pipeline: Pick<Pipeline, 'handleWatchedChange' | 'recordHealth' | 'commit'>;
+  mounts: Mounts;
   /** Absent: package sources are not compared. */
   sources?: Pick<PackageSourcesWatch, 'note'>;
   faults: Faults;
@@ -74,14 +75,13 @@ const maxOwnerMs = 5000;
 /** Starts the watches. */
 export function watchPaths(
   paths: readonly WatchedPath[],
-  { store, host: { table, context }, pipeline, sources, faults, log }: WatchPathsDeps,
+  { store, host: { table, context }, pipeline, mounts, sources, faults, log }: WatchPathsDeps,
 ): PathsWatch {
   const { host } = context;
   const groups = groupPaths(paths, tryRead(() => readText(host.open('/etc/passwd'), maxDatabaseBytes)) ?? '');
   const list = listNumber(groups);
   const isSameList = knownList(store) === list;
   const timers = openTimers((error) => faults.note('a task of the watch failed', error));
-  const mounts = openMounts(host.clock);
   const contents = openWatchedContents({
     store,
     nowMs: host.clock.nowMs,

@@ -356,7 +356,7 @@ const stepparentFields = {
   },
   initiator: {
     about:
-      'The nearest ancestor that is neither a package front end nor a shell, sudo, env or the like. Of a package transaction, the process itself if it is none of these: a program that installs by a library',
+      'The nearest ancestor that is neither a package front end nor a shell, sudo, env or the like. Of a package transaction, the process itself if it is another program: one that installs by a library',
     fields: {
       entity_id: { type: 'keyword', required: true, about: 'Identity of the initiator' },
       pid: { type: 'long', required: true, journal: 'STEPPARENT_INITIATOR_PID', about: 'Process id of the initiator' },
@@ -1053,7 +1053,7 @@ export const fieldTable = {
         type: 'keyword',
         journal: 'STEPPARENT_ACTION',
         about:
-          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `tracing-changed`, `tracing-read` of the agent’s tracing instance; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
+          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `tracing-changed`, `tracing-read` of the agent’s tracing instance; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did, or `hold`, `unhold`; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
       },
       outcome: {
         type: 'keyword',

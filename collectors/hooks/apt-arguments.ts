@@ -2,6 +2,36 @@
 
 import type { AptOption } from './apt-configuration.ts';
 
+/** An option of a command line. */
+interface GivenOption {
+  /** The long name in lower case, as names are compared, or a letter. */
+  name: string;
+  /** The rest of the word, or the next word. Undefined: it has none; a word that begins with a dash is never a value. */
+  value: string | undefined;
+}
+
+/**
+ * The options in their order. They and operands stand in any order; `--` ends the options. `args`: without argv[0].
+ * `valueLetters`: the options of one letter that take a value. Of others only long ones are given.
+ */
+export function* aptOptions(args: readonly string[], valueLetters: string): Generator<GivenOption> {
+  for (const [index, word] of args.entries()) {
+    if (word === '--') return;
+    if (!word.startsWith('-')) continue;
+    const next = args[index + 1]?.startsWith('-') ? undefined : args[index + 1];
+    if (word.startsWith('--')) {
+      const [, name = '', value = next] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+      yield { name: name.toLowerCase(), value };
+      continue;
+    }
+    // Letters can be bundled; that of an option with a value is the last one.
+    const at = word.search(new RegExp(`[=${valueLetters}]`));
+    if (at < 0 || word[at] === '=') continue;
+    const rest = word.slice(at + 1);
+    yield { name: word.charAt(at), value: rest === '' ? next : rest.replace(/^=/, '') };
+  }
+}
+
 /** What the arguments set, in their order. */
 export interface AptArguments {
   options: AptOption[];
@@ -9,40 +39,18 @@ export interface AptArguments {
   files: string[];
 }
 
-/** Options with a value that is no configuration (apt-private/private-cmndline.cc). Of one letter: those of every tool. */
-const otherShort = 't';
-const otherLong =
-  /^(?:target-release|default-release|snapshot|solver|planner|with-source|host-architecture|build-profiles|error-on|comment|format)$/;
+/** Those of every tool. */
+const valueLetters = 'oct';
 
-/** `args`: without argv[0]. Options and operands stand in any order; `--` ends the options. */
+/** `args`: without argv[0]. */
 export function aptArguments(args: readonly string[]): AptArguments {
   const found: AptArguments = { options: [], files: [] };
-  const set = (name: string, value: string): void => {
+  for (const { name, value = '' } of aptOptions(args, valueLetters)) {
     if (name === 'c' || name === 'config-file') found.files.push(value);
     else if (name === 'solver' || name === 'planner') found.options.push({ name: `APT::${name}`, value });
     else if (name === 'o' || name === 'option') {
       const equals = value.indexOf('=');
       if (equals > 0) found.options.push({ name: value.slice(0, equals), value: value.slice(equals + 1) });
-    }
-  };
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] as string;
-    if (arg === '--') break;
-    if (arg.startsWith('--')) {
-      const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
-      const plain = name.toLowerCase();
-      if (/^(?:option|config-file)$/.test(plain) || otherLong.test(plain)) set(plain, value ?? args[++i] ?? '');
-      continue;
-    }
-    if (!arg.startsWith('-')) continue;
-    // Letters can be bundled; that of an option with a value is the last one.
-    for (let at = 1; at < arg.length; at++) {
-      const letter = arg.charAt(at);
-      if (letter === '=') break;
-      if (!`oc${otherShort}`.includes(letter)) continue;
-      const rest = arg.slice(at + 1).replace(/^=/, '');
-      set(letter, at + 1 < arg.length ? rest : (args[++i] ?? ''));
-      break;
     }
   }
   return found;

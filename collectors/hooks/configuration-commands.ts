@@ -15,7 +15,7 @@ export const configurationSyntaxes = {
   popt: 'options of rpm that run a program, or stand for options that do',
   dnf_conf: 'settings of dnf and yum that name plugins or commands',
   actions: 'commands that dnf runs at transactions: each line',
-  debconf: 'database drivers of debconf that are none of its own',
+  debconf: 'database drivers that debconf does not bring itself',
   shell: 'lines of a shell script that are no plain settings',
   perl: 'lines of a Perl script that are no plain settings',
   program: 'programs that are run: each executable file',

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 const systemDirectories = /^\/(?:usr\/)?(?:s?bin|lib(?:32|64|x32|exec)?|share)\//;
 
-/** Whether the path, without `..`, is below a directory in which only packages and root put programs; /usr/local is none. */
+/** Whether the path, without `..`, is below a directory in which only packages put programs: /usr/local is not. */
 export const isSystemPath = (file: string): boolean => systemDirectories.test(`${path.posix.normalize(file)}/`);
 
 /** Whether the text is the bare name of a program, which is searched in PATH, or the path of one of the system. */

@@ -179,5 +179,5 @@ const siteOf = (uri: string): string =>
 const nameOf = (text: string, options: readonly string[] = []): string =>
   `${redactCredentials(text).slice(0, maxNameChars)}${options.length === 0 ? '' : ` [${options.join(' ')}]`}`;
 
-/** The options in a name that turn verification off. Undefined: there are none. */
+/** The options in a name that turn verification off. Undefined: it has no such option. */
 export const unverifiedBy = (name: string): string | undefined => /\[([^[\]]*)\]$/.exec(name)?.[1];

@@ -1,6 +1,6 @@
 // Parses the configuration of apt's package sources: lines and stanzas of sources.list(5).
 
-/** One suite of a repository with packages to install; sources of packages (deb-src) are none. */
+/** One suite of a repository with packages to install; sources of packages (deb-src) do not count. */
 export interface AptSource {
   uri: string;
   suite: string;

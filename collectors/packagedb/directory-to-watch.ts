@@ -54,6 +54,6 @@ export interface DirectoryToWatch {
   bounds?: ChangeBounds;
   /** Shared by the directories of a group. Absent: the group has no bound. */
   room?: FileRoom;
-  /** Finds the directory; undefined: there is none that may be entered. Absent: any directory to which the path leads. */
+  /** Finds the directory; undefined: no directory there may be entered. Absent: any directory to which the path leads. */
   locate?(): DirectoryLocation | undefined;
 }

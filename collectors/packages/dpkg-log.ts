@@ -20,7 +20,7 @@ export interface DpkgLog {
 const line = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) status (\S+) (\S+) (\S+)$/;
 const absent: readonly (string | undefined)[] = ['not-installed', 'config-files'];
 
-/** A time of the log in milliseconds since 1970; NaN: it is none. dpkg writes local time. */
+/** A time of the log in milliseconds since 1970; NaN: the text is no time. dpkg writes local time. */
 export const loggedMs = (date: string, time: string): number => new Date(`${date}T${time}`).getTime();
 
 /** Reads the end of the log now. A log that cannot be read has no times. */

@@ -1,5 +1,5 @@
 // The package tools, interpreters and dynamic linkers that are installed on the host, by their content: by the GNU build
-// ID of an ELF file or, if there is none, by a hash. A copy or a renamed file is recognized by it.
+// ID of an ELF file or, without one, by a hash. A copy or a renamed file is recognized by it.
 
 import { hash } from 'node:crypto';
 import path from 'node:path';
@@ -18,7 +18,7 @@ import { namesOf, packageTools, toolsOf } from './tools.ts';
 interface KnownProgram {
   /** Without symlinks. If several files have the content, the first that was found. */
   path: string;
-  /** The paths at which the host has the program. A copy that appears later under another name is none of them. */
+  /** The paths at which the host has the program. A copy that appears later under another name is not among them. */
   paths: ReadonlySet<string>;
 }
 
@@ -69,7 +69,7 @@ const checkMs = 1000;
 /** The name by which programs of the same family are the same, whatever their version: `perl` of `perl5.36.0`. */
 const familyOf = (name: string): string | undefined => (toolNames.has(name) ? name : interpreterName(name));
 
-/** One content as a word, or why there is none. */
+/** One content as a word, or why it has no word. */
 interface Fingerprint {
   word: string | undefined;
   basis: ProgramBasis;

@@ -139,7 +139,7 @@ export function openPackageTools({
     return ownRoot === undefined ? unknown : { genuine: known(true), ownRoot };
   };
 
-  /** Whether the process runs a copy of a listed program. A link to it, or the same file under another name, is none. */
+  /** Whether the process runs a copy of a listed program. A link to it, or the same file under another name, is no copy. */
   const isCopy = ({ program, probedImage }: Image, file: string): boolean =>
     program !== undefined &&
     probedImage === undefined &&

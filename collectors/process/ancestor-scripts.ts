@@ -17,7 +17,7 @@ import type { ActorSnapshot, Image, ProcessSnapshot } from './process.ts';
 import { argsOf, isNamed } from './program-name.ts';
 import { isKnownByContent } from './temporary-path.ts';
 
-/** The result of one reading: the hash, or why there is none. Both undefined: the file is no script. */
+/** The result of one reading: the hash, or why it is not known. Both undefined: the file is no script. */
 interface ScriptHash {
   sha256?: string;
   unobserved?: UnobservedReason;

@@ -5,7 +5,7 @@ import { namesOf, packageTools } from '../packages/tools.ts';
 import { busyboxApplet } from './interpreters.ts';
 import type { Image } from './process.ts';
 
-/** The longest name of a package tool: a longer one is none. */
+/** The longest name of a package tool: a longer name is not that of a package tool. */
 const maxNameChars = Math.max(...[...namesOf(packageTools)].map((name) => name.length));
 
 const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1);

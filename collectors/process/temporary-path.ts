@@ -25,7 +25,7 @@ const changingParts: readonly RegExp[] = [
   /(?<=^tmp)[a-z0-9_]{8}(?=\.|$)/g,
 ];
 
-/** Number of places where a small letter, a capital and a digit follow each other. The capital of a first letter is none. */
+/** Number of places where a small letter, a capital and a digit follow each other. The capital of a first letter does not count. */
 const mixtureOf = (word: string): number =>
   word
     .slice(1)

@@ -40,7 +40,7 @@ export function seeReader(host: Host, pid: number): SeenReader | undefined {
 const silentPrograms: ReadonlySet<string> = new Set(['/usr/bin/dpkg', '/usr/bin/dpkg-trigger']);
 
 /**
- * Whether what the process reads cannot come to an interpreter: it is none, and its output is a terminal or /dev/null. A
+ * Whether what the process reads cannot come to an interpreter: it is not one, and its output is a terminal or /dev/null. A
  * program that no package installed may be a copy of one.
  */
 export const keepsToItself = ({ executable, output }: SeenReader): boolean =>

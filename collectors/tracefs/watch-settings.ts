@@ -133,8 +133,9 @@ export function watchSettings<Seen>(
     giveUp(error);
   }
   timers.every(compareMs, () => {
-    if (group !== undefined && reason === undefined) mark(group);
     report();
+    // New probes have directories of their own.
+    if (group !== undefined && reason === undefined) mark(group);
   });
   return {
     get reason() {

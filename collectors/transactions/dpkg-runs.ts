@@ -471,7 +471,7 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     return controls.find(({ atNs }) => atNs >= fromNs && atNs < untilNs)?.control;
   };
 
-  /** Whether the list of files of a package is of this run. Undefined: there is none, or a later run has replaced it. */
+  /** Whether the list of files of a package is of this run. Undefined: the package has no list, or a later run has replaced it. */
   const hasNewList = (
     { startNs, endNs }: Run,
     row: { name: string; architecture: string | undefined },

@@ -2,6 +2,7 @@
 // (apt-get(8), aptitude(8), dnf(8), dnf5(8), zypper(8)).
 
 import path from 'node:path';
+import { aptOptions } from '../../collectors/hooks/apt-arguments.ts';
 import type { AnyVerificationOff } from './command.ts';
 
 /** The settings of apt, in lower case, as names are compared. A setting of one program or command has a longer name that ends so. */
@@ -106,45 +107,28 @@ function splitAt(text: string, separator: string): [string, string | undefined] 
 
 const yes = /^(?:yes|true|with|on|enable|\s*\+?0*1|\s*\+?0x0*1)$/i;
 const no = /^(?:no|false|without|off|disable|\s*[+-]?0+|\s*[+-]?0x0+)$/i;
-/** A boolean as apt reads it. Undefined: it is none, which counts as false in a setting. */
+/** A boolean as apt reads it. Undefined: the text is no boolean, which counts as false in a setting. */
 const aptBoolean = (text: string): boolean | undefined => (yes.test(text) ? true : no.test(text) ? false : undefined);
 
-/** Short options of apt with a value, which ends a bundle. */
-const aptValues = /[Pacot]/;
+/** Options of apt-get of one letter that take a value. */
+const aptValueLetters = 'Pacot';
 
 /**
- * apt's own parser: a word that begins with a dash is always an option, names are compared without case, and a boolean option takes the next
- * word, or the word before its first dash (`--no-NAME`), if that is a boolean.
+ * apt's own parser: a boolean option takes the next word, or the word before its first dash (`--no-NAME`), if that is a
+ * boolean.
  */
 function parseApt(args: readonly string[]): AnyVerificationOff[] {
   const found = new Map<string, AnyVerificationOff | undefined>();
-  const set = (setting: string | undefined): void => {
-    const read = setting?.includes('=') ? aptSetting(setting) : undefined;
-    if (read !== undefined) found.set(read.key, read.off);
-  };
-  const valueAfter = (index: number): string | undefined => {
-    const next = args[index + 1];
-    return next?.startsWith('-') ? undefined : next;
-  };
-  for (const [index, word] of args.entries()) {
-    if (index === 0 || !word.startsWith('-')) continue;
-    if (word === '--') break;
-    if (!word.startsWith('--')) {
-      const short = word.search(aptValues);
-      if (word[short] !== 'o') continue;
-      const joined = word.slice(short + 1);
-      set(joined === '' ? valueAfter(index) : joined.replace(/^=/, ''));
-      continue;
-    }
-    const [name, joined] = splitAt(word.slice(2).toLowerCase(), '=');
-    if (name === 'option') {
-      set(joined === undefined ? valueAfter(index) : word.slice(word.indexOf('=') + 1));
+  for (const { name, value = '' } of aptOptions(args.slice(1), aptValueLetters)) {
+    if (name === 'o' || name === 'option') {
+      const read = value.includes('=') ? aptSetting(value) : undefined;
+      if (read !== undefined) found.set(read.key, read.off);
       continue;
     }
     const [before, after] = Object.hasOwn(aptFlags, name) ? [undefined, name] : splitAt(name, '-');
     const off = after !== undefined && Object.hasOwn(aptFlags, after) ? aptFlags[after] : undefined;
     if (off === undefined) continue;
-    const sense = aptBoolean(joined ?? valueAfter(index) ?? '') ?? aptBoolean(before ?? '') ?? true;
+    const sense = aptBoolean(value) ?? aptBoolean(before ?? '') ?? true;
     const key = Object.keys(aptSettings).find((one) => aptSettings[one] === off) ?? off;
     found.set(key, sense ? off : undefined);
   }

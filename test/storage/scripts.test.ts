@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { SeenScript } from '../../detectors/facts/script-state.ts';
+import { schemaVersion } from '../../storage/migrations.ts';
 import { start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
@@ -75,7 +76,9 @@ test('over the bound replaced contents are deleted first, then the oldest', () =
 
 test('a released database opens with its scripts', () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
-  new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-8.sql'), 'utf8')).close();
+  new Database(path)
+    .exec(readFileSync(join(import.meta.dirname, `fixtures/schema-${schemaVersion}.sql`), 'utf8'))
+    .close();
   const store = temporaryStore({}, path);
   expect(store.listScripts()).toMatchObject([{ package: 'cron', version: '3.0', origin: 'baseline' }]);
 });

@@ -18,6 +18,7 @@ import { runRpm } from '../../collectors/packages/run-rpm.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
 import { watchScripts } from '../../collectors/script-reads/watch-scripts.ts';
 import { openTimers } from '../../collectors/timers.ts';
+import { openMounts } from '../../collectors/watched/mounts.ts';
 import { watchedPaths } from '../../collectors/watched/watched-paths.ts';
 import type { LastContent } from '../../storage/watched-contents.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
@@ -142,6 +143,7 @@ const scripts = watchScripts(watchesDatabases ? directories : [], {
 });
 const faults = { note: onFault, list: () => [], recent: () => [] };
 const timers = openTimers((error) => onFault('a task failed', error));
+const mounts = openMounts(systemClock);
 const sources = header.watch === 'sources' ? await openStorySources({ host, store }, timers, onFault) : undefined;
 const sourcesWatch =
   sources &&
@@ -154,6 +156,7 @@ const sourcesWatch =
         ...pipeline,
         handleWatchedChange: (change) => handleSourceChange(recordChange(change).change, { sources, pipeline }),
       },
+      mounts,
       faults,
       log: silentLog,
     },
@@ -164,6 +167,7 @@ const pathsWatch =
         store,
         host: { table, context },
         pipeline: { ...pipeline, handleWatchedChange: onWatched },
+        mounts,
         faults,
         log: silentLog,
       })
