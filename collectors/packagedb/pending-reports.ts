@@ -36,7 +36,7 @@ export interface PendingReports {
 
 const notReported = 'a file change could not be reported';
 /** The fault of changes that the agent has no time for when it ends. */
-const leftAtEnd = 'the agent ends before it has read all file changes: its next start compares the directories';
+export const leftAtEnd = 'the agent ends before it has read all file changes: its next start compares the directories';
 
 /**
  * Creates the reports of the changes in `pending`. While changes wait, those that are due are reported every half

@@ -9,6 +9,7 @@ import { standstill } from '../../agent/daemon/self-watch.ts';
 import { version } from '../../agent/version.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { judgedIncomplete } from '../../collectors/event/hold.ts';
+import { leftAtEnd } from '../../collectors/packagedb/pending-reports.ts';
 import { parseRule } from '../../detectors/rules/load-rules.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import type { Architecture } from '../../packaging/files.ts';
@@ -514,8 +515,9 @@ export const checks: readonly Check[] = [
         // On an emulated CPU a hunt, which has the lowest priority, may time out while other checks run; another check waits for a round
         // without an error.
         /\bhunt .*reason=".*\b60 s\b/,
-        // The same CPU stands still beside other work, and its rpm may need more than five seconds.
-        ...(traced ? [new RegExp(`^(?:${standstill}|${judgedIncomplete.program})`)] : []),
+        // The same CPU stands still beside other work, its rpm may need more than five seconds, and the time of a stop may not be enough
+        // for the changes of the installation that stops the agent.
+        ...(traced ? [new RegExp(`^(?:${standstill}|${judgedIncomplete.program}|${leftAtEnd})`)] : []),
         // A container has neither kernel tracing nor fanotify.
         ...(traced
           ? []
