@@ -30,7 +30,8 @@ export function configurationPage(): string {
     `\`/etc/stepparent/config.toml\`, then \`/etc/stepparent/conf.d/*.toml\` in the order of their names; a later file overrides an earlier one. Every file is optional.
 The agent reads them at the start and at a reload (\`systemctl reload stepparent\`). \`stepparent config check\` reports errors; \`stepparent config show\` prints the
 values in force and the origin of each. An unknown key is a warning that suggests the nearest known key; a wrong value is rejected.
-A configuration file can also contain \`[[exceptions]]\`: [exceptions.md](exceptions.md). stepparent.toml(5) is the same reference.`,
+A configuration file can also contain \`[[rules]]\`: [rules.md](rules.md#settings-of-a-rule), and \`[[exceptions]]\`: [exceptions.md](exceptions.md).
+stepparent.toml(5) is the same reference.`,
     table(keysOf('')),
     ...[...configurationTables].flatMap(([name, about]) => [`## ${name}`, about, table(keysOf(name))]),
   ].join('\n\n')}\n`;

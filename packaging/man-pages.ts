@@ -30,6 +30,7 @@ export function manPages(epochSeconds: number): ManPage[] {
         .map((title) => `### ${title}\n\n${chapter(text, title)}`)
         .join('\n\n');
     },
+    SETTINGS: () => chapter(document('rules'), 'Settings of a rule'),
     RULES: () => sections(document('rules')),
     HUNTS: () => sections(document('hunts')),
     QUERIES: () => demoted(document('query-languages')),

@@ -17,6 +17,13 @@ the order of their names, and override it.
 "stepparent config check" reports errors, "stepparent config show" prints the effective
 configuration. stepparent.toml(5) describes every key.`;
 
+const rules = `# Settings of rules: see stepparent.toml(5).
+#
+# [[rules]]
+# id = "package-held"
+# severity = "low"
+`;
+
 const exceptions = `# Alerts to suppress until a date: see stepparent.toml(5). "stepparent exception add" writes such a
 # file in conf.d from an alert.
 #
@@ -39,6 +46,7 @@ export function sampleConfiguration(): string {
     comment(head),
     ...keysOf(''),
     ...[...configurationTables].flatMap(([table, about]) => [`${comment(about)}[${table}]\n`, ...keysOf(table)]),
+    rules,
     exceptions,
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 // Parses one configuration file: its settings, unknown keys and errors.
 
 import { parse } from 'smol-toml';
-import { locateKey, nearest, readToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { lineOfKey, locateKey, nearest, readToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import {
   type ConfigurationTable,
   configurationKeys,
@@ -11,6 +11,7 @@ import {
 } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { exceptionsSchema } from './configured-exceptions.ts';
+import { ruleSettingsSchema } from './rule-settings.ts';
 
 /** The keys that 0.1.0 renamed, by their old names. An old name is an error that names the new one. */
 const renamedKeys: Readonly<Record<string, string>> = {
@@ -27,12 +28,18 @@ const renamedKeys: Readonly<Record<string, string>> = {
   'retention.max_mb': 'retention.max_mib',
 };
 
-/** Every table is optional. Exceptions of several files add up, and are parsed with `parseExceptions`. */
-const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
+/**
+ * Every table is optional. Exceptions and settings of rules in several files add up: `parseExceptions` and
+ * `parseRuleSettings` read them.
+ */
+const fileSchema = configurationSchema
+  .partial()
+  .extend({ exceptions: exceptionsSchema.optional(), rules: ruleSettingsSchema.optional() });
+const lists: readonly string[] = ['exceptions', 'rules'];
 
 /** The content of one file. */
 export interface ConfigurationFile {
-  /** The settings as written, without defaults, exceptions and unknown keys. Empty if any value is rejected. */
+  /** The settings as written, without defaults, exceptions, settings of rules and unknown keys. Empty if any value is rejected. */
   table: ConfigurationTable;
   /** One line each, with file and line: unknown keys. Not escaped. */
   warnings: string[];
@@ -56,8 +63,7 @@ export function parseConfigurationFile(text: string, file: string): Configuratio
     if (name !== undefined) rejected.push(rejectKey(file, text, path, `\`${path.join('.')}\` is now \`${name}\``));
   }
   const warnings = unknown.slice(0, maxWarnings).map((path) => {
-    const line = text.slice(0, locateKey(text, path).start).split('\n').length;
-    return `${file}:${line}: ${unknownText(path)}`;
+    return `${file}:${lineOfKey(text, path)}: ${unknownText(path)}`;
   });
   if (unknown.length > maxWarnings) warnings.push(`${file}: ${unknown.length - maxWarnings} more unknown keys`);
   return { table: rejected.length > 0 ? {} : table, warnings, rejected };
@@ -90,7 +96,7 @@ function newNameOf(path: Path): string | undefined {
 const keysIn = (table: string): string[] =>
   configurationKeys.filter((key) => key.table === table).map(({ name }) => name.slice(name.lastIndexOf('.') + 1));
 
-const topLevel = [...keysIn(''), ...configurationTables.keys(), 'exceptions'];
+const topLevel = [...keysIn(''), ...configurationTables.keys(), ...lists];
 
 function withoutUnknown(data: ConfigurationTable): { table: ConfigurationTable; unknown: Path[] } {
   const unknown: Path[] = [];
@@ -99,7 +105,7 @@ function withoutUnknown(data: ConfigurationTable): { table: ConfigurationTable; 
       unknown.push([key]);
       return [];
     }
-    if (key === 'exceptions') return [];
+    if (lists.includes(key)) return [];
     if (!configurationTables.has(key) || !isTable(value)) return [[key, value]];
     const known = keysIn(key);
     const isKnown = ([name]: [string, unknown]): boolean => known.includes(name);

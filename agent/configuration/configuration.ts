@@ -15,7 +15,8 @@ const path = z
   .meta({ allowed: 'an absolute path' });
 const wholeNumber = (from: number, to: number) => z.int().min(from).max(to);
 
-const duration = z
+/** A duration as text, which becomes milliseconds. */
+export const duration = z
   .string()
   .meta({ allowed: allowedDuration })
   .transform((text, context) => {

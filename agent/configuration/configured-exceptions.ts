@@ -5,7 +5,7 @@ import { eventFields, isEventField } from '../../collectors/event/event-classes.
 import { type Condition, type Exception, exceptionId, isInForce, operators } from '../../detectors/exceptions.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
-import { locateKey, nearest, parseToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { lineOfKey, nearest, parseToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { localTime } from '../output/local-time.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
@@ -95,7 +95,7 @@ export function parseExceptions(text: string, file: string): ConfiguredException
     const { exceptions = [] } = parseToml(file, text, fileSchema);
     return exceptions.map(({ rule, when, reason, owner, expires }, i) => {
       const rules = [rule].flat();
-      const lineOfKey = (...path: (string | number)[]): number => lineOf(text, ['exceptions', i, ...path]);
+      const lineAt = (...path: (string | number)[]): number => lineOfKey(text, ['exceptions', i, ...path]);
       return {
         id: exceptionId(rules, when),
         rules,
@@ -104,13 +104,13 @@ export function parseExceptions(text: string, file: string): ConfiguredException
         owner,
         expiresMs: expiryMs(expires),
         file,
-        line: lineOfKey(),
+        line: lineAt(),
         keyLines: {
-          rule: lineOfKey('rule'),
-          expires: lineOfKey('expires'),
+          rule: lineAt('rule'),
+          expires: lineAt('expires'),
           when: when.map((_, n) => ({
-            field: lineOfKey('when', n, 'field'),
-            values: lineOfKey('when', n, 'values'),
+            field: lineAt('when', n, 'field'),
+            values: lineAt('when', n, 'values'),
           })),
         },
       };
@@ -119,9 +119,6 @@ export function parseExceptions(text: string, file: string): ConfiguredException
     throw error instanceof TomlFileError ? new ConfigurationError(file, error.message, error) : error;
   }
 }
-
-const lineOf = (text: string, path: readonly PropertyKey[]): number =>
-  text.slice(0, locateKey(text, path).start).split('\n').length;
 
 /** The names that exceptions can refer to: ids of rules, hunts as `hunt:NAME`, and the fields that rules read. */
 export interface KnownNames {

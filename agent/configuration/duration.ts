@@ -11,6 +11,12 @@ export function parseDuration(text: string): number | undefined {
   return match ? Number(match[1]) * unitMs[match[2] as keyof typeof unitMs] : undefined;
 }
 
+/** The text of a duration for `parseDuration`, in the largest unit that gives a whole number: `1w`, `90s`. */
+export function formatDuration(ms: number): string {
+  const [unit, length] = Object.entries(unitMs).findLast(([, length]) => ms % length === 0) ?? ['s', unitMs.s];
+  return `${ms / length}${unit}`;
+}
+
 /** The format that `parseSince` accepts, for error messages. */
 export const allowedSince = `${allowedDuration}, or an ISO date or time such as "2026-04-01" or "2026-04-01T12:00:00Z"`;
 

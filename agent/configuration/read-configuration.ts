@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '../../collectors/error-message.ts';
 import { readSource } from '../../detectors/rules/read-source.ts';
-import { locateKey, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { lineOfKey, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { type Configuration, completeConfiguration, configurationKeys, isTable } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type ConfigurationFile, parseConfigurationFile, rejectKey } from './configuration-file.ts';
 import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
+import { parseRuleSettings, type RuleSetting } from './rule-settings.ts';
 import { storeQueryWarnings } from './rule-warnings.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
@@ -22,6 +23,8 @@ export interface ReadConfiguration {
   files: string[];
   /** The exceptions of all files in this order, including expired ones. */
   exceptions: ConfiguredException[];
+  /** The settings of rules in all files, in this order: a later one overrides an earlier one. */
+  ruleSettings: RuleSetting[];
   /** Likely mistakes that are not errors, one line each with file and line. Not escaped. */
   warnings: string[];
   /** The keys that are set in files, by name (`sensor.mode`). */
@@ -87,6 +90,7 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
     },
     files: read.map((each) => each.file),
     exceptions: read.flatMap((each) => (each.rejected.length > 0 ? [] : parseExceptions(each.text, each.file))),
+    ruleSettings: read.flatMap((each) => (each.rejected.length > 0 ? [] : parseRuleSettings(each.text, each.file))),
     warnings: read.flatMap((each) => [...each.warnings, ...storeWarnings(each)]),
     settings: new Map(read.flatMap(settingsOf)),
     rejected,
@@ -98,7 +102,7 @@ function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { 
     const path = name.split('.');
     const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], table);
     if (value === undefined) return [];
-    return [[name, { value, file, line: text.slice(0, locateKey(text, path).start).split('\n').length }]];
+    return [[name, { value, file, line: lineOfKey(text, path) }]];
   });
 }
 
@@ -106,8 +110,9 @@ function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { 
 function storeWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
   const query = isTable(table.events) ? table.events.store : undefined;
   if (typeof query !== 'string') return [];
-  const line = text.slice(0, locateKey(text, ['events', 'store']).start).split('\n').length;
-  return storeQueryWarnings(query).map((warning) => `${file}:${line}: \`events.store\`: ${warning}`);
+  return storeQueryWarnings(query).map(
+    (warning) => `${file}:${lineOfKey(text, ['events', 'store'])}: \`events.store\`: ${warning}`,
+  );
 }
 
 function dropIns(directory: string): string[] {

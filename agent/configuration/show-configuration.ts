@@ -1,11 +1,13 @@
-// Formats the configuration in force: every key with its value and origin, then the exceptions.
+// Formats the configuration in force: every key with its value and origin, then the settings of rules and the exceptions.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { type ConfigurationKey, configurationKeys, configurationTables } from './configuration.ts';
 import type { ConfiguredException } from './configured-exceptions.ts';
+import { formatDuration } from './duration.ts';
 import { exceptionToml } from './exception-text.ts';
 import { resolvePaths } from './paths.ts';
 import type { ReadConfiguration } from './read-configuration.ts';
+import type { RuleSetting } from './rule-settings.ts';
 import { tomlValue } from './toml-value.ts';
 
 const lineChars = 1000;
@@ -43,7 +45,7 @@ function shownKey(
 
 /** The configuration as valid TOML, with the origin of each value as a comment. */
 export function configurationToml(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
-  const { files, exceptions } = read;
+  const { files, ruleSettings, exceptions } = read;
   const keys = shownKeys(read, environment);
   const shown = (text: string): string => escapeText(text, lineChars);
   const line = ({ name, value, origin, whenUnset }: ShownKey): string => {
@@ -60,18 +62,36 @@ export function configurationToml(read: ReadConfiguration, environment: NodeJS.P
     ...[...configurationTables.keys()].flatMap((table) => ['', `[${table}]`, ...linesOf(table)]),
     '',
   ];
-  return [lines.join('\n'), ...exceptions.map((exception) => exceptionToml(exception, labels(exception)))].join('\n');
+  const rules = ruleSettings.map((setting) => {
+    const set = Object.entries(ruleTable(setting)).map(([key, value]) => `${key} = ${tomlValue(value)}`);
+    return ['[[rules]]', `# ${shown(placeOf(setting))}`, ...set, ''].join('\n');
+  });
+  return [
+    lines.join('\n'),
+    ...rules,
+    ...exceptions.map((exception) => exceptionToml(exception, labels(exception))),
+  ].join('\n');
 }
+
+/** The keys of one `[[rules]]` as they are written in a file. */
+const ruleTable = ({ id, enabled, severity, window }: RuleSetting) => ({
+  id,
+  ...(enabled !== undefined && { enabled }),
+  ...(severity && { severity }),
+  ...(window && { window: formatDuration(window) }),
+});
+
+const placeOf = ({ file, line }: { file: string; line: number }): string => `${file}:${line}`;
 
 const expiryOf = ({ expiresMs }: ConfiguredException): string =>
   expiresMs === undefined ? 'never' : new Date(expiresMs).toISOString();
 
 const labels = (exception: ConfiguredException) => ({
   expires: expiryOf(exception),
-  comment: escapeText(`${exception.file}:${exception.line}`, lineChars),
+  comment: escapeText(placeOf(exception), lineChars),
 });
 
-/** One JSON document per line, for each key and each exception. */
+/** One JSON document per line, for each key, each setting of a rule and each exception. */
 export function configurationJson(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
   const documents = [
     ...shownKeys(read, environment).map(({ name, value, origin, setting }) =>
@@ -79,6 +99,10 @@ export function configurationJson(read: ReadConfiguration, environment: NodeJS.P
         ? { key: name, value, origin: 'file', file: setting.file, line: setting.line }
         : { key: name, value: value ?? null, origin: origin.startsWith('$') ? 'environment' : 'default' },
     ),
+    ...read.ruleSettings.map((setting) => {
+      const { file, line } = setting;
+      return { key: 'rules', value: ruleTable(setting), origin: 'file', file, line };
+    }),
     ...read.exceptions.map((exception) => {
       const { rules, when, reason, owner, file, line } = exception;
       const value = { rule: rules, when, reason, owner, expires: expiryOf(exception) };

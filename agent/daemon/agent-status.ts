@@ -76,7 +76,8 @@ export interface AgentStatus {
   connections: { reported: number; dropped: number };
   /** Number of events that wait for data before they are judged, at most some seconds. */
   events_held: number;
-  rules: { loaded: string[]; rejected: RejectedRule[] };
+  /** `disabled`: the rules that the configuration switches off. */
+  rules: { loaded: string[]; disabled: string[]; rejected: RejectedRule[] };
   /** `scheduled`: the hunts that the agent runs; empty if `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; rejected: RejectedRule[] };
   exceptions: ExceptionsReport;
@@ -177,7 +178,14 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
           ...countLine(status.connections.dropped, 'dropped because of the rate limit'),
         ],
       ],
-      ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.rejected.map(rejectedLine)]],
+      [
+        'rules',
+        [
+          `${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`,
+          ...(rules.disabled.length > 0 ? [`off by the configuration: ${rules.disabled.join(', ')}`] : []),
+          ...rules.rejected.map(rejectedLine),
+        ],
+      ],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.rejected.map(rejectedLine)]],
       ['exceptions', exceptionLines(status.exceptions)],
       ['front ends', [status.trust_package_managers ? 'verified ones count as known' : 'none count as known']],

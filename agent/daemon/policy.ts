@@ -11,12 +11,15 @@ import type { RejectedRule, Rule } from '../../detectors/rules/rule.ts';
 import { type Configuration, isTable } from '../configuration/configuration.ts';
 import { type ExceptionsReport, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
+import { configuredRules, ruleSettingWarnings } from '../configuration/rule-settings.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
 import { formatFault } from './agent-status.ts';
 
 /** The configuration with the rules, hunts and exceptions that it names. A reload replaces the whole object. */
 export interface Policy extends ReadConfiguration {
   rules: Rule[];
+  /** The rules that the configuration switches off. They neither raise alerts nor learn. */
+  disabled: Rule[];
   hunts: Hunt[];
   rejected: { rules: RejectedRule[]; hunts: RejectedRule[] };
   /** Selects the events that are stored whether or not a rule matches. */
@@ -26,12 +29,20 @@ export interface Policy extends ReadConfiguration {
 
 /** Reads the rules and hunts that a configuration names. Rejected ones are listed in `rejected`. */
 export function readPolicy(read: ReadConfiguration): Policy {
-  const { rules, rejected } = readRules(read.configuration.directories.rules);
+  const { rules: loaded, rejected } = readRules(read.configuration.directories.rules);
+  const { enabled = [], disabled = [] } = Object.groupBy(configuredRules(loaded, read.ruleSettings), (each) =>
+    each.enabled ? 'enabled' : 'disabled',
+  );
   const { hunts, rejected: rejectedHunts } = readHunts(read.configuration.directories.hunts);
   return {
     ...read,
-    warnings: [...read.warnings, ...ruleWarnings(rules).map(formatFault)],
-    rules,
+    warnings: [
+      ...read.warnings,
+      ...ruleWarnings(loaded).map(formatFault),
+      ...ruleSettingWarnings(loaded, read.ruleSettings),
+    ],
+    rules: enabled.map(({ rule }) => rule),
+    disabled: disabled.map(({ rule }) => rule),
     hunts,
     rejected: { rules: rejected, hunts: rejectedHunts },
     records: compileKql(read.configuration.events.store).matches,
@@ -67,5 +78,5 @@ const settingOf = (configuration: Configuration, key: string): unknown =>
   key.split('.').reduce<unknown>((table, name) => (isTable(table) ? table[name] : undefined), configuration);
 
 /** The counts of the exceptions, and the warnings about them at this time. */
-export const exceptionsOf = ({ exceptions, rules, hunts }: Policy): ExceptionsReport =>
-  exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
+export const exceptionsOf = ({ exceptions, rules, disabled, hunts }: Policy): ExceptionsReport =>
+  exceptionsReport(exceptions, knownNames([...rules, ...disabled], hunts), Date.now());

@@ -207,7 +207,11 @@ export function openStatusReport(
         processes_rejected: collection.processes_rejected,
         connections: collection.connections,
         events_held: collection.events_held,
-        rules: { loaded: inForce.rules.map(({ id }) => id), rejected: inForce.rejected.rules },
+        rules: {
+          loaded: inForce.rules.map(({ id }) => id),
+          disabled: inForce.disabled.map(({ id }) => id),
+          rejected: inForce.rejected.rules,
+        },
         hunts: { scheduled: policy.hunts, rejected: inForce.rejected.hunts },
         exceptions: exceptionsOf(inForce),
         configuration: [...inForce.files],

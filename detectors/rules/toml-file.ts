@@ -95,6 +95,10 @@ export function locateKey(text: string, path: Path): Span {
   return best ?? { start: 0, end: 1 };
 }
 
+/** The line of `locateKey`'s span, counted from 1. */
+export const lineOfKey = (text: string, path: Path): number =>
+  text.slice(0, locateKey(text, path).start).split('\n').length;
+
 /** The error of a query that is the value of the key at `path`, with the query's position in the file. */
 export function faultInQuery(
   file: string,

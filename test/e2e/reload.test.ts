@@ -76,9 +76,20 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     expect(await installBy(agent, 'suppressed')).toEqual([]);
     expect(await installBy(agent, 'unsuppressed')).toEqual([shipped]);
 
+    agent.configure(`[[rules]]\nid = "${shipped}"\nenabled = false\n`);
+    expect(await reload(agent)).toBeUndefined();
+    expect((await agent.status()).rules).toMatchObject({ disabled: [shipped] });
+    expect(await installBy(agent, 'off')).toEqual([]);
+    agent.configure(`[[rules]]\nid = "${shipped}"\nseverity = "high"\n`);
+    expect(await reload(agent)).toBeUndefined();
+    expect((await agent.status()).rules).toMatchObject({ disabled: [] });
+    expect(await installBy(agent, 'on')).toEqual([shipped]);
+    const raised = (await agent.alerts()).filter(({ stepparent }) => stepparent.alert.terms[0]?.endsWith('/on'));
+    expect(raised.map(({ event, rule }) => [rule.id, event.severity, event.risk_score])).toEqual([[shipped, 73, 73]]);
+
     // Each reload is an event that names the rules in force.
     const reported = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
-    expect(reported.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false]);
+    expect(reported.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false, false, false]);
     await agent.stop();
   });
 

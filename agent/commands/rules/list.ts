@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
-import type { Rule } from '../../../detectors/rules/rule.ts';
+import type { ConfiguredRule } from '../../configuration/rule-settings.ts';
 import { printRows } from '../../output/print-rows.ts';
 import { action, defineCommand, type GlobalOptions, jsonOption } from '../define-command.ts';
 
@@ -23,11 +23,24 @@ async function listRules({ config, json }: ListOptions): Promise<void> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const { rejectedLine } = await import('../../daemon/agent-status.ts');
-  const { rules, rejected } = readRules(readConfiguration(config).configuration.directories.rules);
+  const { configuredRules, settingsText } = await import('../../configuration/rule-settings.ts');
+  const read = readConfiguration(config);
+  const { rules: loaded, rejected } = readRules(read.configuration.directories.rules);
+  const rules = configuredRules(loaded, read.ruleSettings);
   for (const rule of rejected) console.error(`stepparent: ${escapeText(rejectedLine(rule), lineChars)}`);
   if (json) for (const rule of rules) process.stdout.write(`${JSON.stringify(summaryOf(rule))}\n`);
   else {
-    const rows = rules.map(({ id, severity, riskScore, type, name }) => [id, severity, `${riskScore}`, type, name]);
+    const rows = rules.map((configured) => {
+      const { id, severity, riskScore, type, name } = configured.rule;
+      const settings = settingsText(configured);
+      return [
+        id,
+        configured.enabled ? severity : 'off',
+        `${riskScore}`,
+        type,
+        settings ? `${name} (${settings})` : name,
+      ];
+    });
     printRows(
       rows.map((cells) => ({ cells: cells.map((cell) => escapeText(cell, lineChars)) })),
       'no rules',
@@ -35,10 +48,13 @@ async function listRules({ config, json }: ListOptions): Promise<void> {
   }
 }
 
-function summaryOf({ id, name, severity, riskScore, type, language, termFields, threat, tags, file }: Rule): unknown {
+function summaryOf({ rule, enabled, settings }: ConfiguredRule): unknown {
+  const { id, name, severity, riskScore, type, language, termFields, threat, tags, file } = rule;
   return {
     id,
     name,
+    enabled,
+    settings,
     severity,
     risk_score: riskScore,
     type,

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
+import type { ConfiguredRule } from '../../configuration/rule-settings.ts';
 import { labelLines } from '../../output/label-lines.ts';
 import { action, defineCommand, type GlobalOptions } from '../define-command.ts';
 
@@ -18,20 +19,24 @@ const lineChars = 1000;
 async function showRule({ config }: GlobalOptions, id: string): Promise<boolean> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
-  const { rules } = readRules(readConfiguration(config).configuration.directories.rules);
-  const rule = rules.find((each) => each.id === id);
-  if (rule) process.stdout.write(`${linesOf(rule).join('\n')}\n`);
+  const { configuredRules, settingsText } = await import('../../configuration/rule-settings.ts');
+  const read = readConfiguration(config);
+  const rules = configuredRules(readRules(read.configuration.directories.rules).rules, read.ruleSettings);
+  const found = rules.find(({ rule }) => rule.id === id);
+  if (found) process.stdout.write(`${linesOf(found, settingsText(found)).join('\n')}\n`);
   else console.error(`stepparent: no rule with the id ${escapeText(id, lineChars)}; see \`stepparent rules list\``);
-  return rule !== undefined;
+  return found !== undefined;
 }
 
 const techniquesOf = ({ threat }: Rule) =>
   threat.flatMap(({ technique }) => technique.flatMap((each) => [each, ...each.subtechnique]));
 
-function linesOf(rule: Rule): string[] {
+function linesOf({ rule, enabled }: ConfiguredRule, settings: string): string[] {
   const facts: [string, string][] = [
     ['rule', rule.id],
     ['name', rule.name],
+    ['runs', enabled ? '' : 'no'],
+    ['set in', settings],
     ['version', rule.version === undefined ? '' : String(rule.version)],
     ['severity', `${rule.severity}, risk score ${rule.riskScore}`],
     ['kind', `${rule.type}, ${rule.language}`],

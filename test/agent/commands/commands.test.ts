@@ -456,6 +456,21 @@ test('rules: list and show', async () => {
   expect((await stepparent('rules', 'list')).out).toBe(
     'a-rule  medium  47  new_terms  Parent \\x1b[2J\nb-rule  high    47  new_terms  Parent \\x1b[2J\n',
   );
+  const file = join(directory, 'settings.toml');
+  const set = '[[rules]]\nid = "a-rule"\nenabled = false\n[[rules]]\nid = "b-rule"\nseverity = "low"\nwindow = "2d"\n';
+  writeFileSync(file, `directories.rules = [${JSON.stringify(join(directory, 'rules'))}]\n${set}`);
+  const withSettings = (...args: string[]) => run(process.execPath, [main, ...args, '--config', file]);
+  expect((await withSettings('rules', 'list')).out).toBe(
+    `a-rule  off  47  new_terms  Parent \\x1b[2J (enabled: ${file}:2)\n` +
+      `b-rule  low  21  new_terms  Parent \\x1b[2J (severity, window: ${file}:5)\n`,
+  );
+  const summaries = (await withSettings('rules', 'list', '--json')).out.trim().split('\n');
+  expect(summaries.map((line) => JSON.parse(line))).toMatchObject([
+    { id: 'a-rule', enabled: false, settings: [{ key: 'enabled', file, line: 2 }] },
+    { id: 'b-rule', enabled: true, severity: 'low', risk_score: 21 },
+  ]);
+  expect((await withSettings('rules', 'show', 'a-rule')).out).toContain('runs          no\n');
+  expect((await withSettings('rules', 'show', 'b-rule')).out).toContain('window        48 h, sliding\n');
   const { out } = await stepparent('rules', 'show', 'a-rule');
   expect(out).toContain('\nquery:\n  process.name:dpkg\n');
   expect(out).toContain('\nnote:\n  # Look\n  at it\n');

@@ -42,6 +42,13 @@ operator = "is"
 values = ["a\\u001b[2J"]
 `;
 
+const ruleSettings = `[[rules]]
+id = "package-held"
+enabled = false
+severity = "low"
+window = "14d"
+`;
+
 test('check prints files and warnings, with exit code 0', async () => {
   const directory = directoryOf({
     'config.toml': 'lerning = "7d"\n',
@@ -107,7 +114,7 @@ test('check FILE checks only that file', async () => {
 test('show prints TOML that gives the same configuration, with the origin of each value and no invisible character', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = "3d"\nsensor = { mode = "procfs" }\n',
-    [`conf.d/${hostile}`]: `directories.logs = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
+    [`conf.d/${hostile}`]: `directories.logs = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${ruleSettings}${exception}`,
   });
   const config = join(directory, 'config.toml');
   const { code, out, err } = await stepparent(['show', '--config', config], { STATE_DIRECTORY: '/srv/state:/b' });
@@ -133,6 +140,9 @@ test('show prints TOML that gives the same configuration, with the origin of eac
   writeFileSync(again, out);
   const read = checkConfigurationFile(again);
   expect({ warnings: read.warnings, rejected: read.rejected }).toEqual({ warnings: [], rejected: [] });
+  expect(read.ruleSettings).toMatchObject([
+    { id: 'package-held', enabled: false, severity: 'low', window: 14 * 86_400_000 },
+  ]);
   const { directories: _, ...others } = completeConfiguration([{ learning: '3d', sensor: { mode: 'tracefs' } }]);
   expect(read.configuration).toMatchObject({
     ...others,
@@ -145,7 +155,7 @@ test('show prints TOML that gives the same configuration, with the origin of eac
 });
 
 test('show --json prints a document for each key and exception', async () => {
-  const directory = directoryOf({ 'config.toml': `learning = "3d"\n${exception}` });
+  const directory = directoryOf({ 'config.toml': `learning = "3d"\n${ruleSettings}${exception}` });
   const config = join(directory, 'config.toml');
   const env = { STATE_DIRECTORY: '', LOGS_DIRECTORY: '/srv/logs', RULES_DIRECTORIES: '/x' };
   const { out } = await stepparent(['show', '--json', '--config', config], env);
@@ -153,12 +163,23 @@ test('show --json prints a document for each key and exception', async () => {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(documents.map(({ key }) => key)).toEqual([...configurationKeys.map(({ name }) => name), 'exceptions']);
+  expect(documents.map(({ key }) => key)).toEqual([
+    ...configurationKeys.map(({ name }) => name),
+    'rules',
+    'exceptions',
+  ]);
   const documentOf = (key: string) => documents.find((document) => document.key === key);
   expect(documentOf('directories.state')).toEqual({
     key: 'directories.state',
     value: '/var/lib/stepparent',
     origin: 'default',
+  });
+  expect(documentOf('rules')).toEqual({
+    key: 'rules',
+    value: { id: 'package-held', enabled: false, severity: 'low', window: '2w' },
+    origin: 'file',
+    file: config,
+    line: 2,
   });
   expect(documentOf('directories.logs')).toEqual({
     key: 'directories.logs',
@@ -172,7 +193,7 @@ test('show --json prints a document for each key and exception', async () => {
     origin: 'default',
   });
   expect(documentOf('learning')).toEqual({ key: 'learning', value: '3d', origin: 'file', file: config, line: 1 });
-  expect(documentOf('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
+  expect(documentOf('exceptions')).toMatchObject({ file: config, line: 7, value: { owner: 'alice' } });
 });
 
 test('show prints nothing of a wrong configuration, with exit code 78', async () => {

@@ -120,6 +120,7 @@ const running: AgentStatus = {
   events_held: 0,
   rules: {
     loaded: ['a', 'b'],
+    disabled: ['c'],
     rejected: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
   },
   hunts: {

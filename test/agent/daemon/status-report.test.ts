@@ -26,6 +26,7 @@ const inForce = readPolicy({
   files: ['a.toml'],
   warnings: ['odd'],
   exceptions: [],
+  ruleSettings: [],
   settings: new Map(),
 });
 
