@@ -192,6 +192,7 @@ const stepparent: Stepparent = {
     package: { manager: 'dpkg', name: 'cron', state: 'changed' },
   },
   named_configuration: { commands: ['DPkg::Pre-Invoke:: a'] },
+  unowned_program: { path: '/opt/hook.sh', sha256: 'ab' },
   hook: { commands: ['DPkg::Pre-Invoke:: a b', ''] },
   read: {
     by: 'pipe',

@@ -7,6 +7,7 @@ import { openNamedCallers } from '../collectors/packages/named-callers.ts';
 import { openPackageOwner } from '../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../collectors/packages/package-tools.ts';
 import { openScriptCopies } from '../collectors/packages/script-copies.ts';
+import { openUnownedPrograms } from '../collectors/packages/unowned-programs.ts';
 import { openProcView } from '../collectors/proc/inspect-process.ts';
 import { openAncestorScripts } from '../collectors/process/ancestor-scripts.ts';
 import { createProcessTable } from '../collectors/process/process-table.ts';
@@ -46,6 +47,7 @@ async function describeExecs(host: Host & Pick<ReturnType<typeof recordedHost>, 
       copies: openScriptCopies(host),
       ancestorScripts: openAncestorScripts(host),
       namedCallers: openNamedCallers({ context, table, tools }),
+      unowned: openUnownedPrograms(host),
     },
     onExec(observed) {
       documents.push(

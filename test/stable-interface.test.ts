@@ -49,6 +49,7 @@ const messageIds = {
   'package-source-added': '554f9f5712cb899ead43e72a19b130f1',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',
   'package-tool-hook-added': '8ac175a8a22f8a2aa0bf6e8727874bff',
+  'package-tool-ran-unowned-program': 'b99c6ac7f8c68d98941d7be86e192291',
   'package-verification-off': '78085393c4748c438ed44b0716f0463b',
   'package-tool-impostor': '009acb8ba81d82f1b335159d8bc50acd',
   'rpm-database-changed-by-other-program': '4614ac2d46a983f6850f6f770545482f',

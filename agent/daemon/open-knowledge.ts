@@ -6,6 +6,7 @@ import { originPrograms } from '../../collectors/packages/origins.ts';
 import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../../collectors/packages/package-tools.ts';
 import { openScriptCopies } from '../../collectors/packages/script-copies.ts';
+import { openUnownedPrograms } from '../../collectors/packages/unowned-programs.ts';
 import { openAncestorScripts } from '../../collectors/process/ancestor-scripts.ts';
 import type { PackageKnowledge } from '../../collectors/process/observe-exec.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
@@ -42,6 +43,7 @@ export function openKnowledge(
       copies: openScriptCopies(host),
       ancestorScripts: openAncestorScripts(host),
       namedCallers: openNamedCallers({ context, table, tools }),
+      unowned: openUnownedPrograms(host),
     },
     terms: openTermClassifier({ lists: () => (trustsPackageManagers() ? lists : noLists), tools }),
   };

@@ -880,6 +880,24 @@ const stepparentFields = {
       },
     },
   },
+  unowned_program: {
+    about:
+      'A program or script that root runs below a package tool of the host while the tool runs, outside of the scripts of packages, and that no installed package brought. Files in the directories of the system (`/usr`, but not `/usr/local`) are not checked',
+    on: ['exec'],
+    fields: {
+      path: {
+        type: 'keyword',
+        required: true,
+        journal: 'STEPPARENT_UNOWNED_PROGRAM',
+        about: 'Path of the script, or else of the program',
+      },
+      sha256: {
+        type: 'keyword',
+        journal: 'STEPPARENT_UNOWNED_PROGRAM_SHA256',
+        about: 'SHA-256 of the file, only if its path is temporary or random; absent above 64 MiB',
+      },
+    },
+  },
   hook: {
     about: 'What makes a package tool run other code than its own',
     on: ['exec', 'file'],

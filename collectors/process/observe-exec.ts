@@ -8,12 +8,14 @@ import { readPath } from '../event/read-path.ts';
 import { type Scope, scopeOf } from '../event/scope.ts';
 import { configurationTools } from '../hooks/configuration-tools.ts';
 import { namedCommands, namedFiles } from '../hooks/named-configuration.ts';
+import { isSystemPath } from '../hooks/system-paths.ts';
 import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FoundCallers, type NamedCallers, withNamedCallers } from '../packages/named-callers.ts';
 import type { PackageTools } from '../packages/package-tools.ts';
 import { noOriginal, type ScriptCopies } from '../packages/script-copies.ts';
 import { isInDpkgDirectory, isPackageTool } from '../packages/tools.ts';
+import { type CheckedProgram, mayBeUnowned, type UnownedPrograms } from '../packages/unowned-programs.ts';
 import { withTimer } from '../proc/timer-of-unit.ts';
 import {
   type AncestorScript,
@@ -48,6 +50,7 @@ export interface PackageKnowledge {
   copies: ScriptCopies;
   ancestorScripts: AncestorScripts;
   namedCallers: NamedCallers;
+  unowned: UnownedPrograms;
 }
 
 /** An exec that rules can read. */
@@ -81,7 +84,11 @@ interface Observation {
   scripts: readonly AncestorScript[];
   /** Undefined: the program is no package manager. */
   callers: FoundCallers | undefined;
+  /** Whether a package brought the script and the program that run below a package tool. */
+  owners: readonly Answer<CheckedProgram>[];
 }
+
+const noOwners: readonly Answer<CheckedProgram>[] = [];
 
 /** Observes one exec. Reads /proc only when a field or the event needs it. */
 export const observeExec = (
@@ -103,6 +110,7 @@ class LazyObservedExec implements ObservedExec {
   readonly snapshot: ExecSnapshot;
   readonly #sources: ExecSources;
   #originals: { file: string; answer: Answer<string> }[] | undefined;
+  #owners: readonly Answer<CheckedProgram>[] | undefined;
   #observation: Observation | undefined;
   #document: StepparentEvent | undefined;
   /** Path of the script that runs. Null: no script runs; undefined: not determined yet. */
@@ -126,13 +134,16 @@ class LazyObservedExec implements ObservedExec {
     // Below a script with a temporary path most processes are no package tools: they are not described for it.
     const mayReadScripts = snapshot.transaction !== undefined && ancestorScripts.mayBeAbove(snapshot);
     const mayAskCaller = isPackageManager(snapshot.image) && namedCallers.mayWait(snapshot);
-    if (genuine === undefined && copy === undefined && !mayReadScripts && !mayAskCaller) return undefined;
+    const owners = this.#askOwners();
+    const isKnown = genuine === undefined && copy === undefined && owners.every((owner) => owner.pending === undefined);
+    if (isKnown && !mayReadScripts && !mayAskCaller) return undefined;
     // Reads /proc now: the process may end while the checks run.
     const { scripts, callers } = this.#observe();
     const answers = [
       ...scripts.map(({ hash }) => hash),
       ...(this.#originals ?? []).map(({ answer }) => answer),
       ...(callers?.fromJournal === undefined ? [] : [callers.fromJournal]),
+      ...owners,
     ];
     const pending = [genuine, ...answers.map((answer) => answer.pending)].filter((each) => each !== undefined);
     return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
@@ -161,12 +172,10 @@ class LazyObservedExec implements ObservedExec {
   }
 
   #observe(): Observation {
-    this.#observation ??= observeAll(
-      this.snapshot,
-      this.#sources,
-      (file) => this.#originalOf(file),
-      this.#hasEnvironment(),
-    );
+    this.#observation ??= {
+      ...observeAll(this.snapshot, this.#sources, (file) => this.#originalOf(file), this.#hasEnvironment()),
+      owners: this.#askOwners(),
+    };
     return this.#observation;
   }
 
@@ -178,6 +187,23 @@ class LazyObservedExec implements ObservedExec {
     this.#originals ??= [];
     this.#originals.push({ file, answer });
     return answer;
+  }
+
+  /** Asks who owns the script and the program, if they run below a package tool. Most execs on a host do not. */
+  #askOwners(): readonly Answer<CheckedProgram>[] {
+    const { context, knowledge } = this.#sources;
+    this.#owners ??= isRunByTool(this.snapshot, context.host, knowledge.tools)
+      ? this.#ownFiles()
+          .filter(mayBeUnowned)
+          .map((file) => knowledge.unowned.check(file))
+      : noOwners;
+    return this.#owners;
+  }
+
+  /** The script, if one runs, and the program. */
+  #ownFiles(): string[] {
+    const program = this.#ownPath();
+    return [...new Set([this.#ownScript() ?? program, program])];
   }
 
   #ownPath(): string {
@@ -285,6 +311,8 @@ class LazyObservedExec implements ObservedExec {
         return snapshot.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
         return snapshot.lifecycle?.depth ?? null;
+      case 'stepparent.unowned_program.path':
+        return this.#askOwners().some(({ value }) => value?.isOwned === false) ? undefined : null;
       case 'stepparent.transaction.id':
       case 'stepparent.transaction.executable':
         return snapshot.transaction === undefined ? null : undefined;
@@ -295,6 +323,30 @@ class LazyObservedExec implements ObservedExec {
         return undefined;
     }
   }
+}
+
+/**
+ * Whether a package tool of the host was above the process at the exec, without a script of a package in between: such
+ * scripts run what they like.
+ */
+function isRunByTool(snapshot: ExecSnapshot, host: Host, tools: PackageKnowledge['tools']): boolean {
+  const { entry, image, lifecycle, timeNs, transaction } = snapshot;
+  // The cheap tests come first: they dismiss most execs on a host.
+  if (transaction === undefined || lifecycle !== undefined || transaction.image === image) return false;
+  const { root, image: toolImage } = transaction;
+  // The event may have waited for its arguments, and the tool may have ended since.
+  const endNs = transaction.endNs ?? root.endNs ?? (root.ended ? 0 : Number.POSITIVE_INFINITY);
+  if (endNs < timeNs || !sharesRoot(entry, image)) return false;
+  const tool = executableOf(host, root, toolImage).path;
+  if (!isSystemPath(tool) || !isPackageTool(tool)) return false;
+  if (tools.genuineProcess({ entry: root, image: toolImage }) === false) return false;
+  let isBelowScript = false;
+  visitAncestors(snapshot, (ancestor) => {
+    // What a script executes after some thousand programs does not belong to it any more.
+    isBelowScript = ancestor.lifecycle !== undefined;
+    return isBelowScript || ancestor === root;
+  });
+  return !isBelowScript;
 }
 
 /** Path of the script that the process runs; undefined: no script, or not known. */
@@ -335,7 +387,7 @@ function observeAll(
   { table, context, knowledge: { tools, ancestorScripts, namedCallers } }: ExecSources,
   originalOf: ScriptCopies['originalOf'],
   withEnvironment: boolean,
-): Observation {
+): Omit<Observation, 'owners'> {
   const { entry, image, timeNs } = snapshot;
   const actor = describeActor(snapshot, table, context, withEnvironment);
   const { process, container, stepparent, notes } = actor;
@@ -382,9 +434,9 @@ function observeAll(
 }
 
 /** The event with the answers that are known by now. */
-function withAnswers({ document: observed, genuine, copy, scripts, callers }: Observation): StepparentEvent {
+function withAnswers({ document: observed, genuine, copy, scripts, callers, owners }: Observation): StepparentEvent {
   const { fields, inferred, verified } = genuine();
-  const document = callers === undefined ? observed : withNamedCallers(observed, callers);
+  const document = withUnowned(callers === undefined ? observed : withNamedCallers(observed, callers), owners);
   const { process, stepparent } = withVerified(withAncestorScripts(document, scripts), verified);
   return {
     ...document,
@@ -396,4 +448,25 @@ function withAnswers({ document: observed, genuine, copy, scripts, callers }: Ob
       ...(copy?.value !== undefined && { script: { ...stepparent.script, copy_of: copy.value } }),
     },
   };
+}
+
+/**
+ * The event with the script or program that no package owns. The packages of the host say nothing of other roots, and
+ * only root changes packages.
+ */
+function withUnowned(document: StepparentEvent, owners: readonly Answer<CheckedProgram>[]): StepparentEvent {
+  if (owners.length === 0) return document;
+  const { process, stepparent } = document;
+  const isOnHost = stepparent.place === undefined && stepparent.unobserved?.['stepparent.place'] === undefined;
+  if (!isOnHost || (process?.user?.id ?? '0') !== '0') return document;
+  const unowned = owners.find(({ value }) => value?.isOwned === false)?.value;
+  const isUnknown = unowned === undefined && owners.some(({ value }) => value?.isOwned === undefined);
+  if (isUnknown) {
+    const unobserved = { ...stepparent.unobserved, 'stepparent.unowned_program': 'database_unreadable' } as const;
+    return { ...document, stepparent: { ...stepparent, unobserved } };
+  }
+  if (unowned === undefined) return document;
+  const { path: file, sha256 } = unowned;
+  const program = { path: file, ...(sha256 !== undefined && { sha256 }) };
+  return { ...document, stepparent: { ...stepparent, unowned_program: program } };
 }

@@ -55,6 +55,7 @@ const reads = 'maintainer-script-read-by-interpreter';
 const tampered = 'tracing-instance-tampered';
 const command = 'package-tool-given-command';
 const hook = 'package-tool-hook-added';
+const unowned = 'package-tool-ran-unowned-program';
 const impostor = 'package-tool-impostor';
 
 /** A case in the session of an administrator, whose installations are in the baseline. */
@@ -89,7 +90,7 @@ const evasions: readonly Case[] = [
     apt-get -q update
     rm /etc/apt/apt.conf.d/01backdoor
     proof /opt/hook.ran`,
-    [{ alerts: [hook] }],
+    [{ alerts: [hook] }, { alerts: [unowned], term: '/opt/hook.sh' }],
   ),
   login(
     'apt-hook-installs',

@@ -54,7 +54,15 @@ test.each<[line: string, words: string[]]>([
   ['exception check one.toml ', []],
   ['hunt --journal ', [':directory']],
   ['query --events ', [':directory']],
-  ['rules show package-tool-', ['package-tool-given-command', 'package-tool-hook-added', 'package-tool-impostor']],
+  [
+    'rules show package-tool-',
+    [
+      'package-tool-given-command',
+      'package-tool-hook-added',
+      'package-tool-impostor',
+      'package-tool-ran-unowned-program',
+    ],
+  ],
   ['baseline allow package-tool-i', ['package-tool-impostor']],
   ['baseline allow package-tool-impostor ', []],
   ['alerts --rule=package-tool-i', ['package-tool-impostor']],

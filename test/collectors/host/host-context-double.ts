@@ -18,7 +18,7 @@ export const hostContext: HostContext = {
   groupName: (id) => ({ 0: 'root' })[id],
 };
 
-/** A host where no name is a package tool's, and no script a copy. */
+/** A host where no name is a package tool's, no script a copy, and every program has an owner. */
 export const noKnowledge: PackageKnowledge = {
   tools: {
     notice: () => undefined,
@@ -28,4 +28,5 @@ export const noKnowledge: PackageKnowledge = {
   copies: { originalOf: () => known<string>(undefined) },
   ancestorScripts: { mayBeAbove: () => false, above: () => [] },
   namedCallers: { mayWait: () => false, of: () => ({ fromEnvironment: [], fromJournal: undefined }) },
+  unowned: { check: (path) => known({ path, isOwned: true }) },
 };

@@ -425,6 +425,7 @@ describe('the script that runs', () => {
       copies: { originalOf: (file) => known(file === script ? '/info/x.postinst' : undefined) },
       ancestorScripts: noKnowledge.ancestorScripts,
       namedCallers: noKnowledge.namedCallers,
+      unowned: noKnowledge.unowned,
     };
     const { reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
     expect(reported.read('stepparent.genuine.process')).toBe(false);
@@ -450,6 +451,7 @@ describe('the script that runs', () => {
       copies: { originalOf: () => ask(original.promise) },
       ancestorScripts: noKnowledge.ancestorScripts,
       namedCallers: noKnowledge.namedCallers,
+      unowned: noKnowledge.unowned,
     };
     const { reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
     const pending = reported.pending();
@@ -478,6 +480,7 @@ test('an event is built once, and later answers do not change it', () => {
     copies: { originalOf: () => known<string>(undefined) },
     ancestorScripts: noKnowledge.ancestorScripts,
     namedCallers: noKnowledge.namedCallers,
+    unowned: noKnowledge.unowned,
   };
   const { reported } = observeWith(knowledge, [init, shell], [child()], ...usual);
   expect(reported.scope()).toBe('');
