@@ -6,7 +6,9 @@ import type { InferredBasis, UnobservedReason } from '../../collectors/event/rea
 import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { afterLinker, isDynamicLinker } from '../../collectors/process/dynamic-linker.ts';
 import { isInterpreter, parseInterpreterRun } from '../../collectors/process/interpreters.ts';
+import { mayInstall } from './installing-command.ts';
 import { findOrigin, type InitiatedEvent, unitInOrigin } from './origin.ts';
+import { isPackageProgram } from './package-operation.ts';
 
 /** Directories of the distribution's programs. The last two hold Ubuntu's sudo and coreutils written in Rust. */
 const systemDirectory = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
@@ -103,10 +105,12 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     return programOf(step, event.stepparent.inferred?.[args] === 'read_later');
   };
 
+  // A package tool that was not asked to install anything does not pass a request on: a hook of it installs.
+  const mayBeHook = isOwn || isPackageProgram(event.process.name ?? '');
   const first = lineage.findIndex((step, index) => {
     const program = programAt(step, index);
     passed.push(program);
-    return !program.wraps;
+    return !program.wraps || (mayBeHook && !mayInstall(step));
   });
   const seen = first === -1 ? lineage.length : first;
   if (ancestors.length === 0 && first === -1) return unobserved('parent_unobserved');

@@ -100,7 +100,7 @@ const evasions: readonly Case[] = [
     rm /etc/apt/apt.conf.d/02backdoor
     proof /opt/evil.ran
     dpkg -P evil-marked`,
-    [{ alerts: [hook] }],
+    [{ alerts: [hook] }, { alerts: [initiator], term: '/apt-get' }],
   ),
   login(
     'dpkg-hook-file',

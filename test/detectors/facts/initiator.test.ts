@@ -38,6 +38,43 @@ function find(steps: readonly Step[], more: Partial<InitiatedEvent['stepparent']
 
 const executableOf = (steps: readonly Step[]) => find(steps).initiator?.executable;
 
+describe('stops at a package tool that was not asked to install', () => {
+  const findFor = (name: string, step: Step) => {
+    const steps = ['/usr/bin/dash -c x', step, '/usr/bin/sudo x', '/usr/sbin/nginx'];
+    const event = { process: { pid: 999, name }, stepparent: { lineage: chain(steps) } };
+    return findInitiator(event)?.initiator?.executable;
+  };
+  test.each([
+    '/usr/bin/apt-get -q update',
+    '/usr/bin/apt-get -o Dir::Etc::SourceParts=/none update',
+    '/usr/bin/apt list --upgradable',
+    '/usr/bin/nala update',
+    '/usr/bin/dnf-3 -y makecache',
+    '/usr/bin/zypper --non-interactive refresh',
+    '/usr/bin/dpkg -l',
+    '/usr/bin/rpm -qa',
+    '/usr/bin/rpm -V bash',
+  ])('%s', (step) => {
+    expect(findFor('dpkg', step)).toBe(step.split(' ')[0]);
+    // Only an installation needs a reason.
+    expect(findFor('hook.sh', step)).toBe('/usr/sbin/nginx');
+  });
+  test.each<Step>([
+    '/usr/bin/apt-get install list',
+    '/usr/bin/apt-get -y dist-upgrade',
+    '/usr/bin/apt-get -f',
+    '/usr/bin/aptitude',
+    '/usr/bin/dnf update',
+    '/usr/bin/zypper in search',
+    '/usr/bin/dpkg -i x.deb',
+    '/usr/bin/rpm -U x.rpm',
+    '/usr/bin/env update',
+    { executable: '/usr/bin/apt-get', name: 'apt-get' },
+  ])('and not at %j', (step) => {
+    expect(findFor('dpkg', step)).toBe('/usr/sbin/nginx');
+  });
+});
+
 describe('skips wrappers', () => {
   test.each<[executable: string | undefined, wrappers: string, steps: Step[]]>([
     ['/usr/sbin/nginx', 'dash', ['/usr/bin/dash -c x', '/usr/sbin/nginx', systemd]],
