@@ -2,7 +2,7 @@
 
 import type { Host } from '../host/host.ts';
 import { reportOwnFault } from '../host/read-faults.ts';
-import { evaluateRpmMacros } from '../packages/run-rpm.ts';
+import { evaluateRpmMacros, hasRpm } from '../packages/run-rpm.ts';
 import {
   dpkgDirectory,
   dpkgInfoDirectory,
@@ -21,8 +21,12 @@ export interface RpmDirectories {
 const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
 
-/** Asks rpm for its directories, without the macros of root or of the administrator. Undefined: rpm did not answer. */
-export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | undefined> {
+/**
+ * Asks rpm for its directories, without the macros of root or of the administrator. Undefined: the host has no rpm, or
+ * rpm did not answer.
+ */
+export async function askRpm(host: Pick<Host, 'rpm' | 'exists'>): Promise<RpmDirectories | undefined> {
+  if (!hasRpm(host)) return undefined;
   try {
     const [database, temporary] = await evaluateRpmMacros(host.rpm, ['_dbpath', '_tmppath']);
     return { database: absolute(database), temporary: absolute(temporary) };

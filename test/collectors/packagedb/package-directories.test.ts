@@ -1,7 +1,9 @@
 // Which directories are watched on which host.
 
-import { expect, test } from 'vitest';
-import { packageDirectories } from '../../../collectors/packagedb/package-directories.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { onOwnFault } from '../../../collectors/host/read-faults.ts';
+import { askRpm, packageDirectories } from '../../../collectors/packagedb/package-directories.ts';
+import { RpmFailed } from '../../../collectors/packages/run-rpm.ts';
 
 const debian = (path: string) => path.startsWith('/usr/bin/dpkg') || path.startsWith('/var/lib/dpkg');
 const listed = (...args: Parameters<typeof packageDirectories>) =>
@@ -54,4 +56,15 @@ test('configured directories replace the databases', () => {
     '/mnt/x expected',
     '/var/tmp rpm rpm-tmp.',
   ]);
+});
+
+test.each([
+  ['a host without rpm is not asked, which is no fault', false, []],
+  ['an rpm that does not answer is a fault', true, ['RpmFailed: rpm: no answer']],
+])('%s', async (_title, hasRpm, faults) => {
+  const reported: string[] = [];
+  onTestFinished(onOwnFault((error) => void reported.push(String(error))));
+  const rpm = () => Promise.reject(new RpmFailed('no answer', false));
+  await expect(askRpm({ rpm, exists: () => hasRpm })).resolves.toBe(undefined);
+  expect(reported).toEqual(faults);
 });
