@@ -13,9 +13,13 @@ interface SourceRow extends Pick<PackageSource, 'name' | 'kind' | 'file'> {
 
 const begunKey = 'package_sources_known';
 
+/** 1: without pins and locks, so that it is not known which are new. */
+const savedKinds = 2;
+
 /** Undefined: they were never saved. */
 export function readPackageSources(db: Database): KnownSources | undefined {
-  if (db.prepare('SELECT value FROM meta WHERE key = ?').get(begunKey) === undefined) return undefined;
+  const saved = db.prepare<[string], { value: number }>('SELECT value FROM meta WHERE key = ?').get(begunKey);
+  if (saved?.value !== savedKinds) return undefined;
   const rows = db.prepare<[], SourceRow>('SELECT * FROM package_sources ORDER BY position').all();
   return new Map(
     rows.map(({ name, kind, file, security, components, configured }) => [
@@ -38,6 +42,6 @@ export function savePackageSources(db: Database, sources: KnownSources): void {
     for (const { name, kind, file, security, components, isConfigured } of sources.values()) {
       insert.run(name, kind, file, security ?? null, components.join(' '), isConfigured ? 1 : 0);
     }
-    db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, 1)').run(begunKey);
+    db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(begunKey, savedKinds);
   }).immediate();
 }

@@ -216,8 +216,8 @@ const maxDatabaseWaitMs = 4000;
 const maxArchivesWaitMs = 4000;
 /** Downgrades are rare, and the lists can be large and compressed. */
 const maxFixesWaitMs = 20_000;
-/** A change of package sources is judged when the files have rested, or 15 s after the first change. */
-const maxSourcesWaitMs = 30_000;
+/** A change of package sources is judged when the files have rested, or 15 s after the first change; pins need apt's lists. */
+const maxSourcesWaitMs = 60_000;
 /** Maximum number of turns in which the sensor reads up to the time of a file change; more would hold up the agent. */
 const maxTurns = 4;
 const flushAfterMs = 60;

@@ -201,7 +201,7 @@ type Events = Awaited<ReturnType<typeof openEvents>>;
 async function startCollecting(
   { deps: { read, log, signal }, host, faults, timers, end }: Start,
   { store, recorder }: Storage,
-  { rpmDirectories, sensor, context, table, pipeline, dpkgJournal }: Events,
+  { rpmDirectories, sensor, context, table, pipeline, dpkgJournal, provenance }: Events,
 ): Promise<{ packages: PackageWatch; scripts: ScriptWatch; paths: PathsWatch }> {
   const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
   if (snapshot.fault !== undefined) log.warn(snapshot.fault);
@@ -229,6 +229,10 @@ async function startCollecting(
     watchPackageSources({
       reader: { files: host, mayOpen: (path) => !mounts.isForeign(path), next: () => fileTurns.next() },
       store,
+      async offeredVersions() {
+        const installed = await pipeline.packages.list('dpkg');
+        return provenance.offeredVersions(typeof installed === 'string' ? [] : installed);
+      },
       timers,
       monotonicMs: host.clock.monotonicMs,
       onFault: faults.note,

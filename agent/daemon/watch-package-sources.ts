@@ -4,13 +4,22 @@
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { FileContent } from '../../collectors/host/opened-file.ts';
 import { concernsSources, parseKeyring, parseSourceFile } from '../../collectors/package-sources/package-sources.ts';
-import { maxSourceBytes, readSources, type SourceReader } from '../../collectors/package-sources/read-sources.ts';
+import {
+  maxSourceBytes,
+  readSources,
+  type SourceConfiguration,
+  type SourceReader,
+} from '../../collectors/package-sources/read-sources.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
+import type { OfferedVersions } from '../../collectors/provenance/offered-versions.ts';
 import type { Timers } from '../../collectors/timers.ts';
+import { findBlockedUpdates } from '../../detectors/facts/apt-pins.ts';
 import {
   assignChanges,
   compareSources,
   knownAfter,
+  newPins,
+  pinChanges,
   type SeenChange,
   type SourceChange,
   withSources,
@@ -23,6 +32,8 @@ import type { LaterFields } from './pipeline.ts';
 export interface PackageSourcesDeps {
   reader: SourceReader;
   store: Pick<Store, 'packageSources' | 'savePackageSources'>;
+  /** The versions that apt's lists offer of the installed packages. Is called when there is a new pin. */
+  offeredVersions(): Promise<Pick<OfferedVersions, 'parts' | 'packages'>>;
   timers: Pick<Timers, 'later'>;
   monotonicMs(): number;
   onFault(fault: string, error?: unknown): void;
@@ -67,6 +78,7 @@ interface Batch {
 export async function watchPackageSources({
   reader,
   store,
+  offeredVersions,
   timers,
   monotonicMs,
   onFault,
@@ -88,11 +100,21 @@ export async function watchPackageSources({
   let batch: Batch | undefined;
   let cancel = (): void => {};
   let last = Promise.resolve();
+  const pinned = async (now: SourceConfiguration): Promise<SourceChange[]> => {
+    const added = newPins(known, now);
+    if (added.length === 0) return [];
+    try {
+      return pinChanges(added, await findBlockedUpdates(now.pins, await offeredVersions(), reader.next), now);
+    } catch (error) {
+      onFault('what pins block could not be found', error);
+      return [];
+    }
+  };
   const compare = async ({ ended, seen, compared }: Batch): Promise<void> => {
     try {
       await Promise.all(ended);
       const now = await readSources(reader);
-      const changes = compareSources(known, now);
+      const changes = [...compareSources(known, now), ...(await pinned(now))];
       compared.resolve(assignChanges(changes, seen));
       const after = knownAfter(known, now);
       const isChanged = JSON.stringify([...after.values()]) !== JSON.stringify([...known.values()]);

@@ -860,6 +860,27 @@ const stepparentFields = {
         about:
           'Sources of security updates that are not configured any more and that no other source replaces: site and suite, with the components if only these are lost, or site and id of a repository, at most 32',
       },
+      blocked: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_BLOCKED',
+        about:
+          'Security updates that apt no longer installs because of a new pin: `NAME VERSION, SUITE has SECURITY-VERSION` of an installed package, or site and suite if the pin is for all packages, at most 32',
+      },
+      pins: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_PINS',
+        about:
+          'The new pins that do it: package or pattern, what the pin is for, and its priority, as in `openssl release a=stable-security -1`, at most 32',
+      },
+      locked: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_SOURCES_LOCKED',
+        about:
+          'New excludes and version locks of dnf and yum, and locks of zypper, whether or not an update exists: `exclude kernel*`, `exclude kernel* of updates`, `versionlock vim-2:9.0-1.*`, `zypper lock vim`, at most 32',
+      },
       packaged: {
         type: 'boolean',
         about:

@@ -1,29 +1,33 @@
-// The package sources and keys that one file configures, for apt, dnf, yum and zypper.
+// The package sources and keys that one file configures, for apt, dnf, yum and zypper, and what keeps updates of these out.
 
 import { createHash } from 'node:crypto';
 import { redactCredentials } from '../event/redact-credentials.ts';
 import { keyringKeys } from '../provenance/signature-keys.ts';
 import { type AptSource, parseAptLines, parseAptStanzas } from './parse-apt.ts';
-import { parseIni } from './parse-ini.ts';
+import { isNo, parseIni } from './parse-ini.ts';
+import { type AptPin, parseBlocks, type UpdateBlock } from './update-blocks.ts';
 
-/** A package source in force, or a key that is trusted. */
+/** A package source in force, a key that is trusted, or a pin or lock that keeps updates out. */
 export interface PackageSource {
   /**
    * Site and suite, site and id of a repository, or `key` and a fingerprint; then the options that turn verification
-   * off, in brackets.
+   * off, in brackets. Of a pin or lock `pin` or `lock`, and its text.
    */
   name: string;
-  kind: 'apt' | 'dnf' | 'zypp' | 'key';
+  kind: 'apt' | 'dnf' | 'zypp' | 'key' | 'pin' | 'lock';
   /** The file that configures it, or that has the key. */
   file: string;
   /** The suite or repository, if it brings security updates. */
   security: string | undefined;
+  /** Of a lock the repository that it is for; none: all. */
   components: readonly string[];
 }
 
 /** What a file configures. */
 export interface SourceFile {
   sources: PackageSource[];
+  /** The pins among the sources, in their order. */
+  pins: AptPin[];
   /** Paths of the files with the keys of these sources. */
   keyFiles: string[];
 }
@@ -46,7 +50,7 @@ export const aptKeyrings = '/etc/apt/trusted.gpg.d';
 
 /** Where a change can change the sources or keys, also by the removal of a directory. */
 const concerned =
-  /^\/etc(?:\/apt(?:\/(?:sources\.list|sources\.list\.d|trusted\.gpg|trusted\.gpg\.d|keyrings)(?:\/.*)?)?|\/(?:yum|dnf|zypp|distro)(?:[./].*)?|\/yum\.repos\.d.*|\/pki\/rpm-gpg\/.*)?$|^\/usr\/share\/keyrings\//;
+  /^\/etc(?:\/apt(?:\/(?:sources\.list|sources\.list\.d|preferences|preferences\.d|trusted\.gpg|trusted\.gpg\.d|keyrings)(?:\/.*)?)?|\/(?:yum|dnf|zypp|distro)(?:[./].*)?|\/yum\.repos\.d.*|\/pki\/rpm-gpg\/.*)?$|^\/usr\/share\/keyrings\//;
 
 export const concernsSources = (path: string): boolean => concerned.test(path);
 
@@ -93,8 +97,24 @@ export function parseSourceFile(path: string, text: string, overrides: Overrides
       else if (word.includes(':')) sources.set(word, keyNamed(word, path));
     }
   }
-  return { sources: [...sources.values()].slice(0, maxSources), keyFiles: [...keyFiles] };
+  const blocks = parseBlocks(path, text);
+  return {
+    sources: [...[...sources.values()].slice(0, maxSources), ...blocks.map((block) => blockIn(path, block))],
+    pins: blocks.flatMap(({ pin }) => pin ?? []),
+    keyFiles: [...keyFiles],
+  };
 }
+
+/** The name of a pin or lock among the sources. */
+export const blockName = (kind: UpdateBlock['kind'], name: string): string => `${kind} ${name}`;
+
+const blockIn = (file: string, { name, kind, repository }: UpdateBlock): PackageSource => ({
+  name: blockName(kind, name),
+  kind,
+  file,
+  security: undefined,
+  components: repository === undefined ? [] : [repository],
+});
 
 /** In a stanza a line of a key is indented, and an empty one is a dot. */
 const armorOf = (field: string): string => field.replaceAll(/^[ \t]+/gm, '').replaceAll(/^\.\r?$/gm, '');
@@ -148,7 +168,6 @@ const maxComponents = 32;
 
 /** Repositories for debugging, of sources and of tests bring no updates. */
 const withoutUpdates = /(?:^|[-_.:])(?:debug(?:info)?|sources?|src|testing)(?:[-_.:]|$)/i;
-const isNo = (value: string): boolean => /^(?:0|no|false|off)$/i.test(value);
 
 function* repositories(kind: 'dnf' | 'zypp', text: string, overrides: Overrides): Generator<ParsedSource> {
   for (const [id, options] of parseIni(text)) {

@@ -38,8 +38,7 @@ export function* parseAptLines(text: string): Generator<AptSource> {
 
 /** The sources of a file of stanzas (deb822). */
 export function* parseAptStanzas(text: string): Generator<AptSource> {
-  for (const stanza of text.replaceAll(/^[ \t]*#.*\n?/gm, '').split(/\n[ \t\r]*\n/)) {
-    const fields = fieldsOf(stanza);
+  for (const fields of parseStanzas(text)) {
     const words = (key: string): string[] => (fields.get(key) ?? '').split(/\s+/).filter(Boolean);
     if (!words('types').includes('deb') || no.includes(words('enabled')[0]?.toLowerCase() ?? '')) continue;
     const [suites, components, options] = [words('suites'), words('components'), optionsOf(fields)];
@@ -47,6 +46,11 @@ export function* parseAptStanzas(text: string): Generator<AptSource> {
       if (uri.includes(':')) for (const suite of suites) yield { uri, suite, components, ...options };
     }
   }
+}
+
+/** The fields of each stanza of a file (deb822). */
+export function* parseStanzas(text: string): Generator<Map<string, string>> {
+  for (const stanza of text.replaceAll(/^[ \t]*#.*\n?/gm, '').split(/\n[ \t\r]*\n/)) yield fieldsOf(stanza);
 }
 
 /** The fields of a stanza by their names in lower case, each with the lines that continue it. */

@@ -1,5 +1,8 @@
 // Parses the files in which dnf, yum and zypper have their repositories.
 
+/** Whether an option is switched off. */
+export const isNo = (value: string): boolean => /^(?:0|no|false|off)$/i.test(value);
+
 /** Sections with their options. A line that begins with a blank goes on the value before it. */
 export function* parseIni(text: string): Generator<[section: string, options: Map<string, string>]> {
   let section: { name: string; options: Map<string, string[]> } | undefined;

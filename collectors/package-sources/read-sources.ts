@@ -1,4 +1,4 @@
-// Reads the whole configuration of package sources on the host, within bounds.
+// Reads the whole configuration of package sources on the host, and of what keeps updates out, within bounds.
 
 import { errorCode } from '../error-message.ts';
 import type { HostFiles } from '../host/host-files.ts';
@@ -20,6 +20,7 @@ import {
   parseSourceFile,
   zyppDirectory,
 } from './package-sources.ts';
+import { type AptPin, blockDirectories, blockFiles, isBlockFile, maxBlocks } from './update-blocks.ts';
 
 /** The files, and whether one may be opened: not on a file system of the network. */
 export interface SourceReader {
@@ -29,10 +30,12 @@ export interface SourceReader {
   next(): Promise<void>;
 }
 
-/** The sources and keys that are in force. */
+/** The sources, keys, pins and locks that are in force. */
 export interface SourceConfiguration {
   /** By name. */
   sources: ReadonlyMap<string, PackageSource>;
+  /** The pins among them, in the order in which apt reads them. */
+  pins: readonly AptPin[];
   /** Files that are there and could not be read: what they configure is not known. */
   unread: ReadonlySet<string>;
 }
@@ -46,6 +49,7 @@ const maxKeyFiles = 256;
 /** Reads what is in force now. Never rejects. */
 export async function readSources({ files, mayOpen, next }: SourceReader): Promise<SourceConfiguration> {
   const sources = new Map<string, PackageSource>();
+  const pins: AptPin[] = [];
   const unread = new Set<string>();
   const add = (source: PackageSource): void => {
     const known = sources.get(source.name);
@@ -73,18 +77,27 @@ export async function readSources({ files, mayOpen, next }: SourceReader): Promi
       .sort()
       .slice(0, maxFilesOfDirectory);
 
+  const keyFiles = new Set([aptKeyring, ...filesIn(aptKeyrings, (path) => /\.(?:gpg|asc)$/.test(path))]);
   const overrides = new Map<string, boolean>();
+  const addFile = (path: string, text: string): void => {
+    const parsed = parseSourceFile(path, text, overrides satisfies Overrides);
+    for (const source of parsed.sources) add(source);
+    for (const pin of parsed.pins) if (pins.length < maxBlocks) pins.push(pin);
+    for (const file of parsed.keyFiles) if (keyFiles.size < maxKeyFiles) keyFiles.add(file);
+  };
   for (const path of filesIn(dnfOverrides, (one) => one.endsWith('.repo'))) {
     const text = (await read(path, maxSourceBytes))?.toString() ?? '';
     for (const [id, isEnabled] of parseOverrides(text)) if (overrides.size < maxSources) overrides.set(id, isEnabled);
+    addFile(path, text);
   }
-  const keyFiles = new Set([aptKeyring, ...filesIn(aptKeyrings, (path) => /\.(?:gpg|asc)$/.test(path))]);
   const directories = [aptDirectory, ...dnfDirectories, zyppDirectory];
-  for (const path of [aptFile, ...directories.flatMap((directory) => filesIn(directory, isSourceFile))]) {
-    const text = (await read(path, maxSourceBytes))?.toString() ?? '';
-    const parsed = parseSourceFile(path, text, overrides satisfies Overrides);
-    for (const source of parsed.sources) add(source);
-    for (const file of parsed.keyFiles) if (keyFiles.size < maxKeyFiles) keyFiles.add(file);
+  for (const path of [
+    aptFile,
+    ...directories.flatMap((directory) => filesIn(directory, isSourceFile)),
+    ...blockFiles,
+    ...blockDirectories.flatMap((directory) => filesIn(directory, isBlockFile)),
+  ]) {
+    addFile(path, (await read(path, maxSourceBytes))?.toString() ?? '');
   }
   for (const path of keyFiles) {
     if (!mayOpen(path)) continue;
@@ -92,5 +105,5 @@ export async function readSources({ files, mayOpen, next }: SourceReader): Promi
     const bytes = await read(target, maxKeyringBytes);
     if (bytes !== undefined) for (const key of parseKeyring(target, bytes)) add(key);
   }
-  return { sources, unread };
+  return { sources, pins, unread };
 }

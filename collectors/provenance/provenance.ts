@@ -3,10 +3,12 @@
 import { type Answer, ask } from '../answer.ts';
 import type { UnobservedReason } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
+import type { ListedPackage } from '../packages/listed-package.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ArchiveProvenance } from '../transactions/package-transaction.ts';
 import { type ArchiveContent, openArchives } from './archives.ts';
 import { findLostFixes, type LostFixes, type VersionChange } from './lost-fixes.ts';
+import { findOfferedVersions, type OfferedVersions } from './offered-versions.ts';
 import { openPackageLists, type PackageList, type PackageListsDeps, type PackageListsReport } from './package-lists.ts';
 import { type AptDirectories, aptConfigPath, defaultAptDirectories } from './run-apt.ts';
 
@@ -41,6 +43,8 @@ export interface Provenance {
   follow(archive: ObservedArchive): FollowedArchive;
   /** Finds the packages that went below a version of a security source. Never rejects. */
   lostFixes(changes: readonly VersionChange[]): Promise<LostFixes>;
+  /** Finds the versions that the distribution offers of these packages. Never rejects. */
+  offeredVersions(installed: readonly ListedPackage[]): Promise<OfferedVersions>;
   /** Reads the package lists that have changed, in the background. */
   refresh(): Promise<void>;
   /** The index of the package lists. */
@@ -146,6 +150,7 @@ export function openProvenance({ readDirectories, sinceMs, ...deps }: Provenance
       };
     },
     lostFixes: async (changes) => findLostFixes(changes, (await directoriesNow()).lists, deps),
+    offeredVersions: async (installed) => findOfferedVersions(installed, (await directoriesNow()).lists, deps),
     refresh,
     report: lists.report,
     stop: lists.stop,

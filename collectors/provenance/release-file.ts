@@ -15,6 +15,12 @@ export interface ReleaseFile {
   suite: string | undefined;
   origin: string | undefined;
   label: string | undefined;
+  /** The suite by the field of that name only: pins call it archive. */
+  archive: string | undefined;
+  codename: string | undefined;
+  version: string | undefined;
+  /** The priority that apt gives its versions without a pin; see apt_preferences(5). */
+  priority: number;
   /** By path below the directory of the Release file: `main/binary-amd64/Packages`. */
   indexes: ReadonlyMap<string, ListedIndex>;
   isSigned: boolean;
@@ -26,6 +32,9 @@ export interface ReleaseFile {
 const maxFieldChars = 256;
 /** Maximum number of package lists of one repository: one for each component, architecture and compression. */
 const maxIndexes = 16_384;
+
+/** The priority of a repository whose Release file says nothing of it. */
+export const defaultPriority = 500;
 
 const indexPath = /(?:^|\/)Packages(?:\.\w+)?$/;
 const indexLine = /^\s+([0-9a-f]{64})\s+(\d{1,15})\s+(\S+)\s*$/i;
@@ -52,11 +61,20 @@ export function parseRelease(text: string, signature: Buffer | undefined): Relea
     suite: field('Suite') ?? field('Codename'),
     origin: field('Origin'),
     label: field('Label'),
+    archive: field('Suite'),
+    codename: field('Codename'),
+    version: field('Version'),
+    priority: priorityOf(field('NotAutomatic'), field('ButAutomaticUpgrades')),
     indexes: indexesIn(text),
     isSigned: keys.length > 0,
     keys,
   };
 }
+
+const priorityOf = (notAutomatic: string | undefined, butUpgrades: string | undefined): number => {
+  if (notAutomatic?.toLowerCase() !== 'yes') return defaultPriority;
+  return butUpgrades?.toLowerCase() === 'yes' ? 100 : 1;
+};
 
 function indexesIn(text: string): ReadonlyMap<string, ListedIndex> {
   const indexes = new Map<string, ListedIndex>();

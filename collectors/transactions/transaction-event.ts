@@ -21,7 +21,7 @@ import { describeLifecycle } from '../process/lifecycle.ts';
 import type { PackageKnowledge } from '../process/observe-exec.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { withVerified } from '../process/verified-lineage.ts';
-import type { LostFixes, VersionChange } from '../provenance/lost-fixes.ts';
+import { fixText, type LostFixes, type VersionChange } from '../provenance/lost-fixes.ts';
 import type { Provenance } from '../provenance/provenance.ts';
 import {
   type ArchiveProvenance,
@@ -347,10 +347,7 @@ function fixesOf(
   unobserved?: Notes['unobserved'];
 } {
   const { fixes, unobserved } = value;
-  const texts = fixes.map(
-    ({ name, version, suite, securityVersion }) =>
-      `${name} ${version}, ${suite ?? 'a security source'} has ${securityVersion}`,
-  );
+  const texts = fixes.map(fixText);
   return {
     ...(texts.length > 0 && { fields: { [name]: texts } }),
     ...(unobserved !== undefined && { unobserved: { [`stepparent.transaction.${name}`]: unobserved } }),

@@ -2,9 +2,11 @@
 // a source may move from one file to another. Pure.
 
 import type { PackageSourceFields, StepparentEvent } from '../../collectors/event/event.ts';
-import { type PackageSource, unverifiedBy } from '../../collectors/package-sources/package-sources.ts';
+import { blockName, type PackageSource, unverifiedBy } from '../../collectors/package-sources/package-sources.ts';
 import type { SourceConfiguration } from '../../collectors/package-sources/read-sources.ts';
+import type { AptPin } from '../../collectors/package-sources/update-blocks.ts';
 import { namesOf, packageTools, toolsOf } from '../../collectors/packages/tools.ts';
+import type { BlockedUpdate } from './apt-pins.ts';
 
 /** A source or key that the host had at some time; `isConfigured`: also at the last comparison. */
 export interface KnownSource extends PackageSource {
@@ -16,8 +18,8 @@ export type KnownSources = ReadonlyMap<string, KnownSource>;
 
 /** One thing that a change of the configuration did. */
 export interface SourceChange extends Pick<PackageSource, 'name' | 'file'> {
-  type: 'added' | 'lost_security';
-  /** The name, and the components that were lost if the rest is still there. */
+  type: 'added' | 'lost_security' | 'locked' | 'blocked' | 'pins';
+  /** The name, and the components that were lost if the rest is still there. Of `blocked` the update. */
   text: string;
 }
 
@@ -31,8 +33,11 @@ const isUnread = (file: string, { unread }: SourceConfiguration): boolean =>
 /** What is new on this host, and which security sources it has lost. */
 export function compareSources(before: KnownSources, now: SourceConfiguration): SourceChange[] {
   const changes: SourceChange[] = [];
-  for (const { name, file } of now.sources.values()) {
-    if (!before.has(name)) changes.push({ type: 'added', name, file, text: name });
+  for (const source of now.sources.values()) {
+    const { name, file, kind } = source;
+    if (kind === 'lock' && isNewLock(source, before))
+      changes.push({ type: 'locked', name, file, text: textOf(source) });
+    if (kind !== 'lock' && kind !== 'pin' && !before.has(name)) changes.push({ type: 'added', name, file, text: name });
   }
   const lostText = findLost(before, now);
   for (const source of before.values()) {
@@ -44,12 +49,46 @@ export function compareSources(before: KnownSources, now: SourceConfiguration): 
   return changes;
 }
 
+/** The text of a pin or lock. */
+const textOf = ({ kind, name }: Pick<PackageSource, 'kind' | 'name'>): string =>
+  kind === 'pin' || kind === 'lock' ? name.slice(blockName(kind, '').length) : name;
+
+/** A lock that was there before and was removed is new again. One in a repository that is new blocks no update of before. */
+function isNewLock({ name, components: [repository] }: PackageSource, before: KnownSources): boolean {
+  if (before.get(name)?.isConfigured === true) return false;
+  if (repository === undefined) return true;
+  return [...before.values()].some(({ security, isConfigured }) => isConfigured && security === repository);
+}
+
+/** The pins that are new. */
+export const newPins = (before: KnownSources, now: Pick<SourceConfiguration, 'pins'>): AptPin[] =>
+  now.pins.filter(({ name }) => before.get(blockName('pin', name))?.isConfigured !== true);
+
+/** What the new pins block, with each of these pins once. What older pins block by themselves is no change. */
+export function pinChanges(
+  added: readonly AptPin[],
+  blocked: readonly BlockedUpdate[],
+  { sources }: Pick<SourceConfiguration, 'sources'>,
+): SourceChange[] {
+  const names = new Set(added.map(({ name }) => name));
+  const changes = new Map<string, SourceChange>();
+  for (const { text, pins } of blocked) {
+    const pin = pins.find(({ name }) => names.has(name));
+    const source = pin && sources.get(blockName('pin', pin.name));
+    if (pin === undefined || source === undefined) continue;
+    const { name, file } = source;
+    changes.set(`pins ${name}`, { type: 'pins', name, file, text: pin.name });
+    changes.set(`blocked ${text}`, { type: 'blocked', name, file, text });
+  }
+  return [...changes.values()];
+}
+
 /**
  * Returns what of a security source is lost. Undefined: another source has the same suite or repository, or has
  * replaced it: a mirror, or the next release.
  */
 function findLost(before: KnownSources, now: SourceConfiguration): (source: PackageSource) => string | undefined {
-  const sources = [...now.sources.values()].filter(({ kind }) => kind !== 'key');
+  const sources = [...now.sources.values()].filter(({ kind }) => !['key', 'pin', 'lock'].includes(kind));
   const used = new Set(sources.flatMap((one) => (one.security === undefined ? one.components : [])));
   const keyOf = ({ kind, security }: PackageSource): string => `${kind} ${security}`;
   const offered = new Map<string, Set<string>>();
@@ -109,7 +148,9 @@ export function assignChanges(
   for (const change of changes) {
     const { type, name, file } = change;
     const isCause = ({ path, originalPath, names }: SeenChange): boolean =>
-      path === file ? names?.has(name) === (type === 'added') : type !== 'added' && originalPath === file;
+      path === file
+        ? names?.has(name) === (type !== 'lost_security')
+        : type === 'lost_security' && originalPath === file;
     const cause = seen.find(isCause) ?? seen.findLast(({ path }) => path === file) ?? seen.at(-1);
     if (cause === undefined) break;
     const writer = writerOf(cause.event);
@@ -153,7 +194,7 @@ export function withSources(event: StepparentEvent, changes: readonly SourceChan
   if (changes.length === 0) return event;
   const fields: PackageSourceFields = {};
   const truncated: Record<string, number> = {};
-  const list = (name: 'added' | 'unverified' | 'lost_security', texts: readonly string[]): void => {
+  const list = (name: SourceChange['type'] | 'unverified', texts: readonly string[]): void => {
     if (texts.length > 0) fields[name] = texts.slice(0, maxListed);
     if (texts.length > maxListed) truncated[`stepparent.sources.${name}`] = maxListed;
   };
@@ -164,7 +205,7 @@ export function withSources(event: StepparentEvent, changes: readonly SourceChan
     'unverified',
     textsOf('added').filter((text) => unverifiedBy(text) !== undefined),
   );
-  list('lost_security', textsOf('lost_security'));
+  for (const type of ['lost_security', 'locked', 'blocked', 'pins'] as const) list(type, textsOf(type));
   if (isPackaged(event, fields.lost_security !== undefined)) fields.packaged = true;
   return {
     ...event,

@@ -43,13 +43,18 @@ export function makeKey(directory: string): SigningKey {
 }
 
 /**
- * Writes a repository with these packages into `directory`, in place of what is there: suite `stable`, component
- * `main`. `key`: undefined, it is not signed. `compress`: writes Packages.gz too, which apt then fetches.
+ * Writes a repository with these packages into `directory`, in place of what is there: one suite, component `main`.
+ * `key`: undefined, it is not signed.
  */
-export function writeRepository(directory: string, debs: readonly string[], key: SigningKey | undefined): void {
+export function writeRepository(
+  directory: string,
+  debs: readonly string[],
+  key: SigningKey | undefined,
+  suite = 'stable',
+): void {
   rmSync(join(directory, 'dists'), { recursive: true, force: true });
   mkdirSync(join(directory, 'pool'), { recursive: true });
-  const lists = join(directory, 'dists/stable/main/binary-amd64');
+  const lists = join(directory, `dists/${suite}/main/binary-amd64`);
   mkdirSync(lists, { recursive: true });
   const stanzas = debs.map((deb) => {
     copyFileSync(deb, join(directory, 'pool', basename(deb)));
@@ -60,9 +65,9 @@ export function writeRepository(directory: string, debs: readonly string[], key:
   const packages = stanzas.join('\n');
   writeFileSync(join(lists, 'Packages'), packages);
   const release =
-    'Origin: Example\nLabel: Example packages\nSuite: stable\nCodename: example\nArchitectures: amd64 all\n' +
+    `Origin: Example\nLabel: Example packages\nSuite: ${suite}\nCodename: example\nArchitectures: amd64 all\n` +
     `Components: main\nDate: ${new Date().toUTCString()}\nSHA256:\n` +
     ` ${sha256(packages)} ${Buffer.byteLength(packages)} main/binary-amd64/Packages\n`;
-  if (key === undefined) writeFileSync(join(directory, 'dists/stable/Release'), release);
-  else writeFileSync(join(directory, 'dists/stable/InRelease'), key.sign(release));
+  if (key === undefined) writeFileSync(join(directory, `dists/${suite}/Release`), release);
+  else writeFileSync(join(directory, `dists/${suite}/InRelease`), key.sign(release));
 }

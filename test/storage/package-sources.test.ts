@@ -1,5 +1,6 @@
 // The package sources that the host has or had, in the store.
 
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { KnownSource, KnownSources } from '../../detectors/facts/package-sources.ts';
 import { temporaryStore } from './temporary-store.ts';
@@ -29,6 +30,15 @@ test('all are read back in their order, and replaced', () => {
   expect([...(store.packageSources() ?? [])]).toEqual([...of(source, key)]);
   store.savePackageSources(of(key, { ...source, isConfigured: false }));
   expect([...(store.packageSources() ?? [])]).toEqual([...of(key, { ...source, isConfigured: false })]);
+});
+
+test('what was saved without pins and locks does not count, since it is not known which are new', () => {
+  const store = temporaryStore();
+  store.savePackageSources(of(source));
+  new Database(store.path).exec("UPDATE meta SET value = 1 WHERE key = 'package_sources_known'").close();
+  expect(store.packageSources()).toBe(undefined);
+  store.savePackageSources(of(key));
+  expect([...(store.packageSources() ?? [])]).toEqual([...of(key)]);
 });
 
 test('a host without sources is not one whose sources were never saved', () => {

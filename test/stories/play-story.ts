@@ -32,7 +32,7 @@ import type { ScriptAccess } from '../../collectors/script-reads/script-access.t
 import { openTimers, type Timers } from '../../collectors/timers.ts';
 import { textOf } from '../../collectors/watched/watched-text.ts';
 import { type WatchedFacts, withWatchedFile } from '../../detectors/facts/watched-file.ts';
-import { openStore, type Store } from '../../storage/store.ts';
+import { openStore } from '../../storage/store.ts';
 import {
   plainHost,
   processFiles,
@@ -165,18 +165,24 @@ export function openStoryPipeline(
     policy: { judging: policy.judging, classifyTerm: terms.classify },
     onFault,
   });
-  return { store, context, table, pipeline };
+  return { store, context, table, pipeline, provenance };
 }
+
+type StoryPipeline = ReturnType<typeof openStoryPipeline>;
 
 /** Follows the package sources of the host. */
 export const openStorySources = (
-  { host, store }: { host: Host; store: Store },
+  { host, store, pipeline, provenance }: { host: Host } & Pick<StoryPipeline, 'store' | 'pipeline' | 'provenance'>,
   timers: Timers,
   onFault: PipelineDeps['onFault'],
 ): Promise<PackageSourcesWatch> =>
   watchPackageSources({
     reader: { files: host, mayOpen: () => true, next: async () => {} },
     store,
+    async offeredVersions() {
+      const installed = await pipeline.packages.list('dpkg');
+      return provenance.offeredVersions(typeof installed === 'string' ? [] : installed);
+    },
     timers,
     monotonicMs: host.clock.monotonicMs,
     onFault,
@@ -204,7 +210,7 @@ export async function playStory(story: Story, directory: string): Promise<Played
     changeHost(host, story.steps[0] ?? {});
     const learningMs =
       story.learnsUntilNs === undefined ? undefined : Math.round((story.learnsUntilNs - startNs) / 1e6);
-    const { store, table, pipeline } = openStoryPipeline(
+    const { store, table, pipeline, provenance } = openStoryPipeline(
       {
         host,
         sensor: {
@@ -223,7 +229,10 @@ export async function playStory(story: Story, directory: string): Promise<Played
     await pipeline.prepare();
     const onFault: PipelineDeps['onFault'] = (what, error) => void faults.push(`${what}: ${String(error)}`);
     const timers = openTimers((error) => onFault('a task failed', error));
-    const sources = story.watch === 'sources' ? await openStorySources({ host, store }, timers, onFault) : undefined;
+    const sources =
+      story.watch === 'sources'
+        ? await openStorySources({ host, store, pipeline, provenance }, timers, onFault)
+        : undefined;
     for (const { ns, records, noted, change, access, act, ...changed } of story.steps) {
       await passTime(host, ns);
       changeHost(host, changed);

@@ -17,15 +17,18 @@ done
 cp /var/lib/dpkg/info/format /srv/dpkg/info/
 : >/srv/dpkg/available
 mount --bind /srv/dpkg /var/lib/dpkg
-# The configuration of apt, which acts may change.
+# The configuration of apt and dnf, which acts may change.
 cp -a /etc/apt /srv/apt
 mount --bind /srv/apt /etc/apt
+mkdir /srv/dnf
+printf '[main]\ngpgcheck=True\nbest=True\n' >/srv/dnf/dnf.conf
+mount --bind /srv/dnf /etc/dnf
 # The directory that the actors are copied to.
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work none /usr/sbin
 # Package sources that apt does not use here.
-rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/trusted.gpg* /etc/apt/keyrings
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/trusted.gpg* /etc/apt/keyrings /etc/apt/preferences*
 printf 'deb http://%s main\n' 'deb.example.org/debian stable' 'security.example.org/debian-security stable-security' >/etc/apt/sources.list
-mkdir -p /etc/apt/sources.list.d /etc/apt/trusted.gpg.d
+mkdir -p /etc/apt/sources.list.d /etc/apt/trusted.gpg.d /etc/apt/preferences.d
 printf 'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/none"; APT::Sandbox::User "root";\n' >/srv/apt.conf
 rpm --dbpath /var/lib/rpm --initdb
 cd "$checkout"

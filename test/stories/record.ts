@@ -59,7 +59,7 @@ const settings = { mode: 'tracefs', capture_all_args: 'auto', buffer_total_mib: 
 const sensor = openSensor({ host: openHost(), settings, onFault, log: silentLog });
 // The programs of this machine are not part of the story.
 const programs = openHost();
-const { store, context, table, pipeline } = openStoryPipeline({
+const { store, context, table, pipeline, provenance } = openStoryPipeline({
   host,
   sensor,
   directory: '/srv/state',
@@ -144,11 +144,14 @@ const scripts = watchScripts(watchesDatabases ? directories : [], {
 const faults = { note: onFault, list: () => [], recent: () => [] };
 const timers = openTimers((error) => onFault('a task failed', error));
 const mounts = openMounts(systemClock);
-const sources = header.watch === 'sources' ? await openStorySources({ host, store }, timers, onFault) : undefined;
+const sources =
+  header.watch === 'sources'
+    ? await openStorySources({ host, store, pipeline, provenance }, timers, onFault)
+    : undefined;
 const sourcesWatch =
   sources &&
   watchPaths(
-    watchedPaths.filter(({ path }) => path.startsWith('/etc/apt/')),
+    watchedPaths.filter(({ path }) => /^\/etc\/(?:apt|dnf|yum)\//.test(path)),
     {
       store,
       host: { table, context },

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type PackageSourcesWatch, watchPackageSources } from '../../../agent/daemon/watch-package-sources.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import type { SuitePart } from '../../../collectors/provenance/offered-versions.ts';
 import { openTimers, type Timers } from '../../../collectors/timers.ts';
 import type { Store } from '../../../storage/store.ts';
 import { StoreError } from '../../../storage/store-error.ts';
@@ -14,6 +15,20 @@ const list = '/etc/apt/sources.list';
 const other = '/etc/apt/sources.list.d/x.list';
 const base = 'deb http://a/debian s main\n';
 const security = 'deb http://b/x s-security main\n';
+const offeredPart: SuitePart = {
+  name: 'a/debian s',
+  suite: 's',
+  isSecurity: false,
+  host: 'a',
+  archive: 's',
+  codename: undefined,
+  origin: 'X',
+  label: undefined,
+  version: undefined,
+  component: 'main',
+  architecture: 'amd64',
+  priority: 500,
+};
 const lost = { lost_security: ['b/x s-security'] };
 
 let host: RecordedHost;
@@ -38,6 +53,7 @@ const open = (deps: Partial<Parameters<typeof watchPackageSources>[0]> = {}): Pr
   watchPackageSources({
     reader: { files: host, mayOpen: () => true, next: async () => {} },
     store,
+    offeredVersions: async () => ({ parts: [], packages: [] }),
     timers,
     monotonicMs: () => vi.getMockedSystemTime()?.getTime() ?? 0,
     onFault: (what, error) => faults.push(`${what}: ${error}`),
@@ -140,6 +156,36 @@ test('a store that fails costs no comparison, and gets all when it is there agai
     ['a/debian s', true],
   ]);
   expect(faults).toEqual([]);
+});
+
+test('a new pin is compared with what apt offers, and one of before is not', async () => {
+  const preferences = '/etc/apt/preferences.d/x';
+  const part = { ...offeredPart, name: 'b/x s-security', isSecurity: true, archive: 's-security' };
+  const offeredVersions = vi.fn(async () => ({ parts: [offeredPart, part], packages: [] }));
+  watch = await open({ offeredVersions });
+  const pin = 'Package: *\nPin: release a=s-security\nPin-Priority: -1\n';
+  const outcome = change({ [preferences]: pin });
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(outcome.sources()).toMatchObject({ blocked: ['b/x s-security'], pins: ['* release a=s-security -1'] });
+  const edited = change({ [preferences]: `# the same\n${pin}` });
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(edited.sources()).toBe(undefined);
+  expect(offeredVersions).toHaveBeenCalledTimes(1);
+  // The next start knows it from the store.
+  watch = await open({ offeredVersions });
+  const again = change({ [preferences]: `# still the same\n${pin}` });
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(again.sources()).toBe(undefined);
+  expect(faults).toEqual([]);
+});
+
+test('lists that cannot be read cost no other change', async () => {
+  const offeredVersions = vi.fn(() => Promise.reject(new Error('no status file')));
+  watch = await open({ offeredVersions });
+  const outcome = change({ [list]: base, '/etc/apt/preferences': 'Package: a\nPin: release o=X\nPin-Priority: -1\n' });
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(outcome.sources()).toMatchObject(lost);
+  expect(faults).toEqual(['what pins block could not be found: Error: no status file']);
 });
 
 test('only changes that concern package sources are noted', () => {

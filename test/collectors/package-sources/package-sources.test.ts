@@ -207,7 +207,9 @@ test.each([
   ['/etc/apt', true],
   ['/etc', true],
   ['/etc/apt/apt.conf.d/50unattended-upgrades', false],
-  ['/etc/apt/preferences', false],
+  ['/etc/apt/preferences', true],
+  ['/etc/apt/preferences.d/a.pref', true],
+  ['/etc/apt/preferences.save', false],
   ['/etc/cron.d/x', false],
   ['/usr/share/keyrings', false],
 ])('%s concerns sources: %s', (path, expected) => {

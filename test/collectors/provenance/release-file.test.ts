@@ -75,6 +75,10 @@ describe('a Release file', () => {
       suite: 'stable',
       origin: 'Example',
       label: 'Example packages',
+      archive: 'stable',
+      codename: 'bookworm',
+      version: undefined,
+      priority: 500,
       indexes: new Map([
         ['main/binary-amd64/Packages', { sha256: digest('a'), sizeBytes: 1000 }],
         ['main/binary-amd64/Packages.xz', { sha256: digest('b'), sizeBytes: 100 }],
@@ -96,11 +100,25 @@ describe('a Release file', () => {
       suite: undefined,
       origin: undefined,
       label: undefined,
+      archive: undefined,
+      codename: undefined,
+      version: undefined,
+      priority: 500,
       indexes: new Map(),
       isSigned: false,
       keys: [],
     });
   });
+});
+
+test.each<[string, number]>([
+  ['NotAutomatic: no\n', 500],
+  ['ButAutomaticUpgrades: yes\n', 500],
+  ['NotAutomatic: yes\n', 1],
+  ['NotAutomatic: yes\nButAutomaticUpgrades: no\n', 1],
+  ['NotAutomatic: yes\nButAutomaticUpgrades: yes\n', 100],
+])('the priority of a repository with %j is %d', (fields, priority) => {
+  expect(parseRelease(`Suite: x\n${fields}`, undefined).priority).toBe(priority);
 });
 
 describe('an InRelease file', () => {

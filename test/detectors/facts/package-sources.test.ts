@@ -2,11 +2,14 @@
 
 import { describe, expect, test } from 'vitest';
 import { type PackageSource, parseSourceFile } from '../../../collectors/package-sources/package-sources.ts';
+import type { AptPin } from '../../../collectors/package-sources/update-blocks.ts';
 import {
   assignChanges,
   compareSources,
   type KnownSources,
   knownAfter,
+  newPins,
+  pinChanges,
   type SeenChange,
   type SourceChange,
   withSources,
@@ -21,13 +24,16 @@ const zypp = '/etc/zypp/repos.d/a.repo';
 
 function configuration(files: Files, unread: readonly string[] = []) {
   const sources = new Map<string, PackageSource>();
+  const pins: AptPin[] = [];
   for (const [path, text] of Object.entries(files)) {
-    for (const source of parseSourceFile(path, text).sources) {
+    const parsed = parseSourceFile(path, text);
+    pins.push(...parsed.pins);
+    for (const source of parsed.sources) {
       const components = [...(sources.get(source.name)?.components ?? []), ...source.components];
       sources.set(source.name, { ...source, components });
     }
   }
-  return { sources, unread: new Set(unread) };
+  return { sources, pins, unread: new Set(unread) };
 }
 const knownOf = (files: Files): KnownSources => knownAfter(new Map(), configuration(files));
 const texts = (changes: readonly SourceChange[], type: SourceChange['type']): string[] =>
@@ -177,6 +183,65 @@ describe('sources that are new', () => {
   });
 });
 
+describe('locks that are new', () => {
+  const dnfConf = '/etc/dnf/dnf.conf';
+  const exclude = '[main]\nexclude=a\n';
+  const repository = '[u]\nbaseurl=http://a/\n';
+  test.each<[name: string, before: Files, after: Files, locked: string[]]>([
+    ['an exclude', { [dnfConf]: '[main]\n' }, { [dnfConf]: exclude }, ['exclude a']],
+    ['another one', { [dnfConf]: exclude }, { [dnfConf]: '[main]\nexclude=a b\n' }, ['exclude b']],
+    ['in a repository', { [repo]: repository }, { [repo]: `${repository}exclude=a\n` }, ['exclude a of u']],
+    ['of zypper', {}, { '/etc/zypp/locks': 'solvable_name: a\n' }, ['zypper lock a']],
+    ['in a repository that is new', {}, { [repo]: `${repository}exclude=a\n` }, []],
+    ['in another place', { [dnfConf]: exclude }, { '/etc/yum.conf': exclude }, []],
+    ['one that goes', { [dnfConf]: exclude }, { [dnfConf]: '[main]\n' }, []],
+  ])('%s', (_, before, after, locked) => {
+    const changes = compareSources(knownOf(before), configuration(after));
+    expect(texts(changes, 'locked')).toEqual(locked);
+    expect(texts(changes, 'lost_security')).toEqual([]);
+  });
+
+  test('also one that was there before and was removed', () => {
+    const known = knownAfter(knownOf({ [dnfConf]: exclude }), configuration({}));
+    expect(texts(compareSources(known, configuration({ [dnfConf]: exclude })), 'locked')).toEqual(['exclude a']);
+  });
+});
+
+describe('pins that are new', () => {
+  const preferences = '/etc/apt/preferences';
+  const pin = (name: string): string => `Package: ${name}\nPin: release o=X\nPin-Priority: -1\n\n`;
+  const now = configuration({ [preferences]: pin('a'), [`${preferences}.d/b`]: pin('b') });
+  const known = knownOf({ [preferences]: pin('a') });
+  const [a, b] = now.pins as [AptPin, AptPin];
+
+  test('are no sources', () => {
+    expect(compareSources(known, now)).toEqual([]);
+    expect(newPins(known, now)).toEqual([b]);
+  });
+
+  test('are not those that move, but those that come back', () => {
+    const moved = configuration({ [`${preferences}.d/c`]: pin('a') });
+    expect(newPins(known, moved)).toEqual([]);
+    const removed = knownAfter(known, configuration({}));
+    expect(newPins(removed, moved).map(({ name }) => name)).toEqual(['a release o=X -1']);
+  });
+
+  test('count if they block an update, each once, and older ones do not', () => {
+    const blocked = [
+      { text: 'x 1, s has 2', pins: [a, b] },
+      { text: 'y 1, s has 2', pins: [b] },
+      { text: 'z 1, s has 2', pins: [a] },
+      { text: 'none', pins: [] },
+    ];
+    const at = { name: 'pin b release o=X -1', file: `${preferences}.d/b` };
+    expect(pinChanges([b], blocked, now)).toEqual([
+      { ...at, type: 'pins', text: 'b release o=X -1' },
+      { ...at, type: 'blocked', text: 'x 1, s has 2' },
+      { ...at, type: 'blocked', text: 'y 1, s has 2' },
+    ]);
+  });
+});
+
 const seen = (path: string, text: string, writer: object = {}, originalPath?: string): SeenChange => {
   const event = exampleEvent('e', start);
   return {
@@ -239,6 +304,12 @@ describe('the change that did it', () => {
       [seen(part, security, { name: 'dpkg', ...inSession('1') }), seen(list, base, inSession('1'))],
       [0, 1],
     ],
+    [
+      'the first one with the lock',
+      [{ type: 'locked', name: 'lock exclude a', file: '/etc/dnf/dnf.conf', text: 'exclude a' }],
+      [seen('/etc/dnf/dnf.conf', '[main]\n'), seen('/etc/dnf/dnf.conf', '[main]\nexclude=a\n')],
+      [1],
+    ],
     ['unknown without a described change', [lost(list)], [], [undefined]],
   ])('is %s', (_, changes, changesSeen, causes) => {
     const assigned = assignChanges(changes, changesSeen);
@@ -262,7 +333,17 @@ describe('the event', () => {
     expect(sources?.added).toEqual(many.slice(0, 32).map(({ text }) => text));
     expect(sources?.unverified).toEqual(sources?.added);
     expect(sources?.lost_security).toEqual(['b/x s-security']);
+    expect(sources).not.toHaveProperty('blocked');
     expect(truncated).toMatchObject({ 'stepparent.sources.added': 32, 'stepparent.sources.unverified': 32 });
+  });
+
+  test('has what pins block, with the pins, and what is locked', () => {
+    const changes = (['pins', 'blocked', 'locked'] as const).map((type) => ({ ...lost(list), type, text: type }));
+    expect(withSources(event, changes).stepparent.sources).toMatchObject({
+      pins: ['pins'],
+      blocked: ['blocked'],
+      locked: ['locked'],
+    });
   });
 
   type Packaged = [
