@@ -24,6 +24,7 @@ import {
   withAncestorScripts,
 } from './ancestor-scripts.ts';
 import { visitAncestors } from './ancestors.ts';
+import { startCredentials } from './credentials.ts';
 import {
   type DescribedActor,
   dateOf,
@@ -337,6 +338,8 @@ function isRunByTool(snapshot: ExecSnapshot, host: Host, tools: PackageKnowledge
   // The event may have waited for its arguments, and the tool may have ended since.
   const endNs = transaction.endNs ?? root.endNs ?? (root.ended ? 0 : Number.POSITIVE_INFINITY);
   if (endNs < timeNs || !sharesRoot(entry, image)) return false;
+  // Each question reads the lists of all packages: other users could ask without end.
+  if ((startCredentials(entry, image)?.userId ?? 0) !== 0) return false;
   const tool = executableOf(host, root, toolImage).path;
   if (!isSystemPath(tool) || !isPackageTool(tool)) return false;
   if (tools.genuineProcess({ entry: root, image: toolImage }) === false) return false;

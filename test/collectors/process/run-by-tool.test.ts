@@ -6,9 +6,10 @@ import type { CheckedProgram } from '../../../collectors/packages/unowned-progra
 import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
 import type { ObservedExec, PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import type { ProgramStart } from '../../../collectors/process/program-start.ts';
 import { plainHost, recordedHost } from '../../recorded-host.ts';
 import { hostContext, noKnowledge } from '../host/host-context-double.ts';
-import { detailsOf, exec, exit, fork, inChroot, inContainer, procDouble } from '../proc-double.ts';
+import { detailsOf, exec, exit, fork, inChroot, inContainer, procDouble, startWith } from '../proc-double.ts';
 import { collectExecs } from './collect-execs.ts';
 
 const hook = '/opt/hook.sh';
@@ -18,6 +19,7 @@ interface Run {
   file: string;
   args?: readonly string[];
   details?: Partial<ProcessDetails>;
+  start?: ProgramStart;
 }
 type Line = readonly (string | Run)[];
 
@@ -39,7 +41,7 @@ function observe(line: Line, knowledge: Partial<PackageKnowledge> = {}, endTool 
     knowledge: { ...noKnowledge, unowned: { check: owners(false) }, ...knowledge },
     onExec: (observed) => reported.push(observed),
   });
-  for (const [index, { file, args = [file], details = {} }] of runs.entries()) {
+  for (const [index, { file, args = [file], details = {}, start }] of runs.entries()) {
     const pid = 20 + index;
     const parentPid = index === 0 ? 10 : pid - 1;
     const isScript = file === hook;
@@ -50,7 +52,7 @@ function observe(line: Line, knowledge: Partial<PackageKnowledge> = {}, endTool 
     collector.handle(fork(parentPid, pid));
     const isLate = endTool && index === runs.length - 1;
     if (isLate) collector.handle(exit(20));
-    collector.handle(exec(pid, file, isLate ? { timeNs: 3e9 } : {}));
+    collector.handle(exec(pid, file, { ...(isLate && { timeNs: 3e9 }), ...(start && { start }) }));
   }
   return reported.at(-1) as ObservedExec;
 }
@@ -147,6 +149,12 @@ test('a program that does not run below a package tool is not asked for', () => 
     asked.push(path);
     return known({ path, isOwned: false });
   };
-  for (const line of [[hook], [apt], [dpkg, postinst, hook]]) observe(line, { unowned: { check } }).read(field);
+  const by = (file: string, id: number): Run => ({
+    file,
+    start: startWith({ userId: id, realUserId: id, groupId: id, realGroupId: id, secure: false }),
+  });
+  for (const line of [[hook], [apt], [dpkg, postinst, hook], [by(apt, 0), by(hook, 1000)]]) {
+    observe(line, { unowned: { check } }).read(field);
+  }
   expect(asked).toEqual([]);
 });
