@@ -95,6 +95,7 @@ const stepparent: Stepparent = {
     ],
     diff: '-a\n+b\n',
   },
+  override: { kind: 'diversion', action: 'add', path: '/bin/a "b"\n', target: '/bin/c' },
   verification: { off: ['allow_unauthenticated', 'no_debsig'] },
   sources: {
     added: ['a.example/debian stable [trusted=yes]', 'key ABCD'],

@@ -933,6 +933,36 @@ const stepparentFields = {
       },
     },
   },
+  override: {
+    about: 'What the arguments of update-alternatives, dpkg-divert or dpkg-statoverride change on the host',
+    on: ['exec'],
+    fields: {
+      kind: {
+        type: 'keyword',
+        required: true,
+        values: ['alternative', 'diversion', 'statoverride'],
+        journal: 'STEPPARENT_OVERRIDE_KIND',
+        about: 'Which kind of override: of the default program, of the path, or of owner and mode of a file',
+      },
+      action: {
+        type: 'keyword',
+        required: true,
+        values: ['add', 'set', 'remove'],
+        journal: 'STEPPARENT_OVERRIDE_ACTION',
+        about: '`add`; `set`, another alternative is chosen; `remove`, also the return to the automatic choice',
+      },
+      path: {
+        type: 'keyword',
+        journal: 'STEPPARENT_OVERRIDE_PATH',
+        about: 'The file that is overridden, or the name of the alternative; absent if the standard input names it',
+      },
+      target: {
+        type: 'keyword',
+        journal: 'STEPPARENT_OVERRIDE_TARGET',
+        about: 'The program of the alternative, the new path of the diverted file, or the mode',
+      },
+    },
+  },
   read: {
     about: 'How an interpreter got the content of the file that the process read',
     on: ['file'],

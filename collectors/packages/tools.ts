@@ -75,7 +75,10 @@ export const packageTools: readonly PackageTool[] = [
     role: 'wrapper',
   },
   {
-    names: ['dpkg-deb', 'dpkg-divert', 'dpkg-maintscript-helper', 'dpkg-query', 'dpkg-split', 'dpkg-trigger'],
+    names: [
+      ...['dpkg-deb', 'dpkg-divert', 'dpkg-maintscript-helper', 'dpkg-query', 'dpkg-split', 'dpkg-statoverride'],
+      ...['dpkg-trigger', 'update-alternatives'],
+    ],
     managers: dpkg,
     role: 'helper',
   },

@@ -7,12 +7,13 @@ import { configurationTools } from '../../collectors/hooks/configuration-tools.t
 import { afterLinker } from '../../collectors/process/dynamic-linker.ts';
 import { givenCommands } from './given-commands.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
+import { findOverride, isOverrideTool } from './override.ts';
 import { isPackageProgram, parsePackageOperation } from './package-operation.ts';
 import { findUnlisted } from './unlisted.ts';
 import { findVerificationOff } from './verification-off.ts';
 
 /** The parts of an event's `stepparent` object that facts fill. */
-type FactName = 'package' | 'initiator' | 'unlisted' | 'verification' | 'hook';
+type FactName = 'package' | 'initiator' | 'unlisted' | 'verification' | 'hook' | 'override';
 
 /** The input of a fact, and where the fact notes what was not observed. */
 interface Source {
@@ -51,6 +52,11 @@ const facts: { [Name in FactName]: Fact<Name> } = {
     const commands = boundedCommands([...given, ...listOf(read('stepparent.named_configuration.commands'))]);
     return commands.length === 0 ? undefined : { commands };
   },
+  override({ read }) {
+    const name = overrideTool(read('process.name')) ?? overrideTool(read('stepparent.program.name'));
+    const args = name === undefined ? undefined : argsOf(read);
+    return name === undefined || args === undefined ? undefined : findOverride(name, args);
+  },
 };
 
 const listOf = (value: FieldValue): string[] =>
@@ -70,6 +76,10 @@ function argsOf(read: FieldReader): readonly string[] | undefined {
 /** The name of a program whose options can name code: a copy has the name of the original. */
 const configurationTool = (name: FieldValue): string | undefined =>
   typeof name === 'string' && configurationTools.has(name) ? name : undefined;
+
+/** The name of a tool for alternatives, diversions or overrides: a copy has the name of the original. */
+const overrideTool = (name: FieldValue): string | undefined =>
+  typeof name === 'string' && isOverrideTool(name) ? name : undefined;
 
 /** The name of a program whose arguments can be a package operation: a copy has the name of the original. */
 const packageProgram = (name: FieldValue): string | undefined =>

@@ -127,8 +127,8 @@ export function scenarioHost(): ScenarioHost {
     for (const script of ['/opt/fleet/install.py', '/opt/x.py']) {
       writeFileSync(script, 'import subprocess, sys\nsubprocess.run(sys.argv[1:], check=True)\n');
     }
-    for (const [file, { name, version, scripts }] of debs) {
-      buildDeb(pathOf('debs'), name, { version, scripts, file: `${file}.deb` });
+    for (const [file, { name, ...deb }] of debs) {
+      buildDeb(pathOf('debs'), name, { ...deb, file: `${file}.deb` });
     }
     for (const [name, post] of rpms) buildRpm(pathOf('rpms'), name, { post });
     await makeRepository(1);

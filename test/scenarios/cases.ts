@@ -57,6 +57,8 @@ const command = 'package-tool-given-command';
 const hook = 'package-tool-hook-added';
 const unowned = 'package-tool-ran-unowned-program';
 const impostor = 'package-tool-impostor';
+const persistence = 'package-script-added-persistence';
+const override = 'package-file-overridden';
 
 /** A case in the session of an administrator, whose installations are in the baseline. */
 const login = (id: string, title: string, script: string, answers: readonly Answer[]): Case => ({
@@ -77,9 +79,6 @@ const daemon = (
   answers: readonly Answer[],
   more: Partial<Case> = {},
 ): Case => ({ id, title, actor, shell: 'bash', script, answers, ...more });
-
-/** The one answer of a case in which no rule raises an alert. */
-const missed = (fails: string, times = 1): Answer[] => [{ alerts: 'any', times, fails }];
 
 const evasions: readonly Case[] = [
   login(
@@ -168,7 +167,7 @@ const evasions: readonly Case[] = [
     'a newer version of a known package leaves a unit and a detached program',
     `dpkg -i $DEBS/editor_3.deb
     proof /etc/systemd/system/dbus-update.service`,
-    missed('no rule covers what a maintainer script leaves behind'),
+    [{ alerts: [persistence] }, { alerts: ['maintainer-script-with-indicator'] }],
   ),
   login(
     'alternatives-diversion',
@@ -180,7 +179,7 @@ const evasions: readonly Case[] = [
     echo "PROOF $(readlink -f /opt/pager-link) $(cat /opt/diverted.real)"
     dpkg-divert --local --rename --remove /opt/diverted
     update-alternatives --remove case-pager /opt/pager`,
-    missed('no rule covers alternatives and diversions', 2),
+    [{ alerts: [override], times: 2 }],
   ),
   daemon(
     'rpm-copy',

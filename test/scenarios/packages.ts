@@ -14,12 +14,6 @@ const asks = (name: string): DebScripts => ({
 const service = (name: string): DebScripts => ({
   postinst: `#!/bin/sh
 set -e
-cat >/etc/systemd/system/${name}.service <<'UNIT'
-[Service]
-ExecStart=/bin/true
-[Install]
-WantedBy=multi-user.target
-UNIT
 if [ "$1" = configure ]; then
   deb-systemd-helper unmask ${name}.service >/dev/null || true
   if deb-systemd-helper --quiet was-enabled ${name}.service; then deb-systemd-helper enable ${name}.service >/dev/null || true; fi
@@ -29,7 +23,6 @@ fi
 `,
   postrm: `#!/bin/sh
 set -e
-if [ "$1" = remove ]; then rm -f /etc/systemd/system/${name}.service; fi
 if [ "$1" = purge ]; then deb-systemd-helper purge ${name}.service >/dev/null || true; fi
 `,
 });
@@ -80,7 +73,22 @@ interface Package {
   name: string;
   version: string;
   scripts: DebScripts;
+  /** The contents of configuration files, by path. */
+  conffiles?: Readonly<Record<string, string>>;
 }
+
+/** A package with a service brings its unit: as a configuration file, since the scenario's host has a private /etc only. */
+const withUnit = (packages: [string, Package][]): [string, Package][] =>
+  packages.map(([file, each]) => [
+    file,
+    {
+      ...each,
+      conffiles: {
+        [`/etc/systemd/system/${each.name}.service`]:
+          '[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n',
+      },
+    },
+  ]);
 
 const versions = (name: string, ...scripts: DebScripts[]): [string, Package][] =>
   scripts.map((each, index) => [`${name}_${index + 1}`, { name, version: `${index + 1}`, scripts: each }]);
@@ -93,7 +101,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
   ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
   ...versions('asking', asks('asking'), asks('asking')),
-  ...versions('service', service('service'), service('service')),
+  ...withUnit(versions('service', service('service'), service('service'))),
   ...versions('fleet', all()),
   ...versions('appended', all()),
   ...versions('offline', all()),
@@ -107,7 +115,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   // New in the second week.
   ...versions('new-tool', all()),
   ...versions('new-daemon', { postinst: daemon }),
-  ...versions('new-service', service('new-service')),
+  ...withUnit(versions('new-service', service('new-service'))),
   ...versions('new-helpers', { postinst: helpers }, { postinst: helpers }),
   ...versions('new-asking', asks('new-asking')),
   ...versions('new-fleet', all()),

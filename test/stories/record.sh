@@ -23,6 +23,9 @@ mount --bind /srv/apt /etc/apt
 mkdir /srv/dnf
 printf '[main]\ngpgcheck=True\nbest=True\n' >/srv/dnf/dnf.conf
 mount --bind /srv/dnf /etc/dnf
+# The directory of units, which scripts of packages may change.
+cp -a /etc/systemd/system /srv/units
+mount --bind /srv/units /etc/systemd/system
 # The directory that the actors are copied to.
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work none /usr/sbin
 # Package sources that apt does not use here.

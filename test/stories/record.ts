@@ -40,8 +40,8 @@ const [, , id = ''] = process.argv;
 const { story: sentence, watch: watches, acts }: Story = JSON.parse(readFileSync(storyFile(id), 'utf8'));
 const header = { story: sentence, ...(watches !== undefined && { watch: watches }), acts };
 const text = JSON.stringify(acts);
-for (const [file, { name, version, scripts }] of debs) {
-  if (text.includes(`${file}.deb`)) buildDeb('/srv/packages', name, { version, scripts, file: `${file}.deb` });
+for (const [file, { name, ...deb }] of debs) {
+  if (text.includes(`${file}.deb`)) buildDeb('/srv/packages', name, { ...deb, file: `${file}.deb` });
 }
 for (const [name, post] of rpms) if (text.includes(`${name}.rpm`)) buildRpm('/srv/packages', name, { post });
 
