@@ -12,6 +12,8 @@ export const maxRegexInput = 131_072;
  * characters steps.
  */
 const maxRegexStates = 1000;
+/** Maximum number of expanded parts: repeats of an empty group have no states. */
+const maxRegexParts = 16 * maxRegexStates;
 
 /** A test of one character, or the next states without reading a character. */
 type State = { test: (codePoint: number) => boolean; next: number } | { next: readonly number[] };
@@ -105,7 +107,9 @@ function program(root: Node, fail: (reason: string) => never): State[] {
     if (states.length === maxRegexStates) fail(`the expression needs more than ${maxRegexStates} states`);
     return states.push(state) - 1;
   };
+  let parts = 0;
   const emit = (node: Node): void => {
+    if (++parts > maxRegexParts) fail(`the expression has more than ${maxRegexParts} parts`);
     switch (node.kind) {
       case 'character':
         add({ test: node.test, next: states.length + 1 });

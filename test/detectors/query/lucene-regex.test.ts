@@ -66,6 +66,8 @@ describe('Lucene expressions', () => {
     ['a{3,2}', /counts down/],
     ['a{2000}', /more than 1000 states/],
     ['((a{30}){30}){30}', /more than 1000 states/],
+    ['((){999999}){999999}', /more than 16000 parts/],
+    ['(((){999999}){999999}){0,999999}', /more than 16000 parts|states/],
     ['[a', /`\[` is not closed/],
     ['[]', /class is empty/],
     ['[b-a]', /runs backwards/],
