@@ -1,7 +1,7 @@
 // The Debian system in which the benchmark runs: it is created once, copied for each run, and entered in a mount
 // namespace of its own.
 //
-// Packages are reinstalled in the copy. The machine's package database, files and mounts do not change: the copy is
+// Packages are installed in the copy. The machine's package database, files and mounts do not change: the copy is
 // removed at the end, and the mounts disappear with the namespace, even if the benchmark is killed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -12,15 +12,25 @@ import path from 'node:path';
 import { reinstalled } from './workloads.ts';
 
 const suite = 'bookworm';
-/**
- * The packages are installed one by one. If a release does not have one, the observer or workload that needs it reports
- * that.
- */
-const packages = [
-  ...['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'],
-  // For journald and journalctl.
-  'systemd',
-];
+
+/** What a system has beyond the minimum of Debian. */
+export interface DebianSystem {
+  /** Installed one by one. If a release does not have one, what needs it reports that. */
+  packages: readonly string[];
+  /** Packages that apt has downloaded again, so that they can be reinstalled without the network. */
+  downloaded: readonly string[];
+  /** Lines of sources.list, by which the system is upgraded in the end. Absent: only the release itself. */
+  sources?: readonly string[];
+}
+
+export const benchmarkSystem: DebianSystem = {
+  packages: [
+    ...['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'],
+    // For journald and journalctl.
+    'systemd',
+  ],
+  downloaded: reinstalled,
+};
 
 const cache = process.env.STEPPARENT_BENCH_CACHE ?? '/var/cache/stepparent-bench';
 const pidFile = '/run/bench.pid';
@@ -56,10 +66,10 @@ function runIn(root: string, command: readonly string[]): boolean {
   return spawnSync('unshare', args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] }).status === 0;
 }
 
-/** The unchanged system with everything that the workloads need, so that rounds need no network. */
-function baseSystem(onProgress: (text: string) => void): string {
+/** The unchanged system, of which each run gets a copy. */
+function baseSystem({ packages, downloaded, sources }: DebianSystem, onProgress: (text: string) => void): string {
   const content = createHash('sha256')
-    .update([...packages, ...reinstalled].join(' '))
+    .update([...packages, ...downloaded, ...(sources ?? [])].join(' '))
     .digest('hex');
   const base = path.join(cache, `debian-${suite}-${content.slice(0, 8)}`);
   if (fs.existsSync(base)) return base;
@@ -75,8 +85,15 @@ function baseSystem(onProgress: (text: string) => void): string {
   const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'];
   for (const name of packages)
     if (!runIn(unfinished, [...install, name])) onProgress(`${suite} has no package ${name}`);
-  if (!runIn(unfinished, [...install, '--reinstall', '--download-only', ...reinstalled]))
+  if (!runIn(unfinished, [...install, '--reinstall', '--download-only', ...downloaded]))
     throw new Error('apt-get could not download the packages to be reinstalled');
+  if (sources !== undefined) {
+    fs.writeFileSync(path.join(unfinished, 'etc/apt/sources.list'), `${sources.join('\n')}\n`);
+    // Of an archive that is a copy, the lists may be old.
+    fs.writeFileSync(path.join(unfinished, 'etc/apt/apt.conf.d/99copy'), 'Acquire::Check-Valid-Until "false";\n');
+    for (const command of ['update', 'dist-upgrade', 'clean'])
+      if (!runIn(unfinished, ['apt-get', command, '-y', '-q'])) throw new Error(`apt-get ${command} failed`);
+  }
   fs.renameSync(unfinished, base);
   return base;
 }
@@ -144,20 +161,24 @@ function removeOldCopies(): void {
   }
 }
 
-/** Runs a program of this checkout with this Node in a new copy of the system. Resolves with its exit code. */
+/**
+ * Runs a program of this checkout with this Node in a new copy of the system. `directories` are also in the copy, by the
+ * same paths. Resolves with its exit code.
+ */
 export async function runInCopy(
+  system: DebianSystem,
   program: string,
   args: readonly string[],
-  checkouts: readonly string[],
+  directories: readonly string[],
   onProgress: (text: string) => void,
 ): Promise<number> {
-  const base = baseSystem(onProgress);
+  const base = baseSystem(system, onProgress);
   removeOldCopies();
   const copy = fs.mkdtempSync(path.join(cache, `run-${process.pid}-`));
   try {
     execFileSync('cp', ['-a', '--reflink=auto', `${base}/.`, copy]);
     fs.writeFileSync(path.join(copy, 'etc/hostname'), `${os.hostname()}\n`);
-    const binds = [checkout, ...checkouts].join(':');
+    const binds = [checkout, ...directories].join(':');
     const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterScript, copy, binds];
     // The program becomes a child of init, so that stored events do not contain the ancestors of the caller.
     spawnSync('setsid', ['--fork', ...enter, process.execPath, program, ...args], {

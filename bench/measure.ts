@@ -7,7 +7,7 @@ import '../agent/locked-node.ts';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { writePerformancePage } from '../docs/performance-page.ts';
-import { rootMissing, runInCopy } from './debian-root.ts';
+import { benchmarkSystem, rootMissing, runInCopy } from './debian-root.ts';
 import { parseOptions, usage } from './options.ts';
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -37,5 +37,5 @@ if (fault !== undefined || 'fault' in options) {
 }
 const inside = path.join(import.meta.dirname, 'measure-in-copy.ts');
 const against = options.against === undefined ? [] : [options.against];
-process.exitCode = await runInCopy(inside, [checkoutCommit(), ...args], against, progress);
+process.exitCode = await runInCopy(benchmarkSystem, inside, [checkoutCommit(), ...args], against, progress);
 if (options.writes) writePerformancePage();

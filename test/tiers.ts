@@ -73,4 +73,12 @@ export const tiers: readonly Tier[] = [
     serial: true,
     timeoutMs: 3_600_000,
   },
+  {
+    name: 'acceptance',
+    command: 'sudo npm run test:acceptance',
+    what: 'the real PackageKit with its bus and polkit; needs root and the packages packagekit, packagekit-tools, polkitd and dbus; not part of .ci/run',
+    include: directory('acceptance'),
+    serial: true,
+    timeoutMs: 900_000,
+  },
 ];

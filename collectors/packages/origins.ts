@@ -160,7 +160,7 @@ export const origins: readonly Origin[] = [
     programs: [
       ['/usr/libexec/packagekitd /usr/lib/packagekit/packagekitd /usr/lib/packagekitd', 'packagekit PackageKit'],
     ],
-    // Its backend for apt sets it for callers that are in a login session, but not for root.
+    // Its backend for apt sets it for callers in a login session and for those of a user who has a display, but not for root.
     variable: 'PACKAGEKIT_CALLER_UID',
     callerLines: {
       started: /^daemon start$/,
