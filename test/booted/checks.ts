@@ -516,8 +516,13 @@ export const checks: readonly Check[] = [
         // without an error.
         /\bhunt .*reason=".*\b60 s\b/,
         // The same CPU stands still beside other work, its rpm may need more than five seconds, and the time of a stop may not be enough
-        // for the changes of the installation that stops the agent.
-        ...(traced ? [new RegExp(`^(?:${standstill}|${judgedIncomplete.program}|${leftAtEnd})`)] : []),
+        // for the changes of the installation that stops the agent, or for a step.
+        ...(traced
+          ? [
+              new RegExp(`^(?:${standstill}|${judgedIncomplete.program}|${leftAtEnd})`),
+              /^a step of the shutdown failed, .*reason=".*\bnot done after \d+ ms/,
+            ]
+          : []),
         // A container has neither kernel tracing nor fanotify.
         ...(traced
           ? []
