@@ -99,7 +99,9 @@ describe.skipIf(missing)(titled('origins', missing), () => {
     return deb;
   }
   const eventOf = (deb: string): Promise<StepparentEvent> =>
-    until('the event', async () => (await agent.execs()).find(({ process }) => process?.args?.includes(deb)));
+    until('the event', async () =>
+      (await agent.execs()).find(({ process }) => process?.name === 'dpkg' && process.args?.includes(deb)),
+    );
   const alertOf = async (deb: string) =>
     (await agent.alerts()).find(({ process, rule: { id } }) => id === rule && process?.args?.includes(deb));
   const below = (file: string, ...lines: string[]): string[] => [file, ...lines, '--'];
