@@ -61,6 +61,7 @@ export const cases: RuleCases = {
     'a link to a unit above it': link('../cron.service'),
     'a link that masks a unit': link('/dev/null'),
     'a directory of links': changed(unit, { 'file.type': 'dir' }),
+    'the counter of at': at('cron', '/var/spool/cron/atjobs/.SEQ'),
     'the configuration of sshd': at('ssh', '/etc/ssh/sshd_config'),
     'the configuration of PAM': at('pam', '/etc/pam.d/common-auth'),
     'a file that the script removes': changed(unit, { 'event.action': 'deletion', 'event.type': ['deletion'] }),

@@ -60,6 +60,7 @@ export const cases: RuleCases = {
     'by another program called frontend': changed(byHand, parent('/tmp/frontend', false)),
     'by frontend that could not be verified': changed(byHand, parent('/usr/share/debconf/frontend')),
     'by another program called dpkg-reconfigure': changed(byHand, parent('/tmp/dpkg-reconfigure', false)),
+    'by another program called dpkg-preconfigure': changed(byHand, parent('/tmp/dpkg-preconfigure', false)),
     'by another program in the place of unattended-upgrade': changed(
       byHand,
       parent('/usr/bin/unattended-upgrade', false),
@@ -97,6 +98,7 @@ export const cases: RuleCases = {
   misses: {
     'by dpkg': changed(byHand, parent('/usr/bin/dpkg', true)),
     'by dpkg-reconfigure': changed(byHand, parent('/usr/sbin/dpkg-reconfigure', true)),
+    'by dpkg-preconfigure': changed(byHand, parent('/usr/sbin/dpkg-preconfigure', true)),
     "by debconf's frontend": changed(byHand, parent('/usr/share/debconf/frontend', true)),
     'by unattended-upgrade': changed(byHand, parent('/usr/bin/unattended-upgrade', true)),
     'in a session of dpkg (apt gives it a terminal)': changed(byHand, {
