@@ -30,7 +30,7 @@ type Fact<Name extends FactName> = (source: Source) => StepparentEvent['steppare
 
 const facts: { [Name in FactName]: Fact<Name> } = {
   package({ read }) {
-    const name = packageProgram(read('process.name')) ?? packageProgram(read('stepparent.program.name'));
+    const name = acceptedName(read, isPackageProgram);
     if (name === undefined) return undefined;
     const args = argsOf(read);
     return args && parsePackageOperation(name, args);
@@ -46,14 +46,14 @@ const facts: { [Name in FactName]: Fact<Name> } = {
     const action = read('event.action');
     // A watched file's was found when the file was read.
     if (action !== 'exec') return isOf(read('event.category'), 'file') ? document().stepparent.hook : undefined;
-    const name = configurationTool(read('process.name')) ?? configurationTool(read('stepparent.program.name'));
+    const name = acceptedName(read, (one) => configurationTools.has(one));
     if (name === undefined) return undefined;
     const given = givenCommands(name, argsOf(read) ?? [], listOf(read('process.env_vars')));
     const commands = boundedCommands([...given, ...listOf(read('stepparent.named_configuration.commands'))]);
     return commands.length === 0 ? undefined : { commands };
   },
   override({ read }) {
-    const name = overrideTool(read('process.name')) ?? overrideTool(read('stepparent.program.name'));
+    const name = acceptedName(read, isOverrideTool);
     const args = name === undefined ? undefined : argsOf(read);
     return name === undefined || args === undefined ? undefined : findOverride(name, args);
   },
@@ -73,17 +73,16 @@ function argsOf(read: FieldReader): readonly string[] | undefined {
   return read('stepparent.program.argument') === undefined ? args : afterLinker(args);
 }
 
-/** The name of a program whose options can name code: a copy has the name of the original. */
-const configurationTool = (name: FieldValue): string | undefined =>
-  typeof name === 'string' && configurationTools.has(name) ? name : undefined;
+const nameFields = ['process.name', 'stepparent.program.name'] as const;
 
-/** The name of a tool for alternatives, diversions or overrides: a copy has the name of the original. */
-const overrideTool = (name: FieldValue): string | undefined =>
-  typeof name === 'string' && isOverrideTool(name) ? name : undefined;
-
-/** The name of a program whose arguments can be a package operation: a copy has the name of the original. */
-const packageProgram = (name: FieldValue): string | undefined =>
-  typeof name === 'string' && isPackageProgram(name) ? name : undefined;
+/** The name of the program that ran, if it is accepted: a copy has the name of the original. */
+function acceptedName(read: FieldReader, accepts: (name: string) => boolean): string | undefined {
+  for (const field of nameFields) {
+    const name = read(field);
+    if (typeof name === 'string' && accepts(name)) return name;
+  }
+  return undefined;
+}
 
 /** An event whose facts rules read as fields; each fact is computed at most once. */
 export interface EventWithFacts {

@@ -248,7 +248,7 @@ describe.skipIf(missing)(titled('what keeps updates out', missing), () => {
     expect(await alerts()).toEqual([]);
   });
 
-  test('excludes and version locks of dnf are one alert each, and what removes them is none', async () => {
+  test('excludes and version locks of dnf are one alert each, and their removal raises no alert', async () => {
     for (const [name, script, text] of [
       ['excluding', `sed -i "s/^exclude=.*/exclude=old openssl*/" ${dnfConf}`, 'exclude openssl*'],
       ['locking', `echo "bash-0:5.1-2.*" | tee -a ${versionLocks} >/dev/null`, 'versionlock bash-0:5.1-2.*'],
