@@ -3,6 +3,7 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
 import type { ExecutionCounts } from '../../collectors/process/exec-collector.ts';
+import type { LongScript } from '../../collectors/process/long-scripts.ts';
 import type { PackageListsReport } from '../../collectors/provenance/package-lists.ts';
 import type { ScriptReadersReport } from '../../collectors/script-reads/script-readers.ts';
 import type { ScriptWatchReport } from '../../collectors/script-reads/watch-scripts.ts';
@@ -74,6 +75,8 @@ export interface AgentStatus {
   processes_rejected: number;
   /** Connections of package tools and packages' scripts: numbers of events, and of those dropped by the rate limit. */
   connections: { reported: number; dropped: number };
+  /** Scripts of packages that have run for more than ten minutes, longest first, at most 16. */
+  long_scripts: LongScript[];
   /** Number of events that wait for data before they are judged, at most some seconds. */
   events_held: number;
   /** `disabled`: the rules that the configuration switches off. */
@@ -178,6 +181,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
           ...countLine(status.connections.dropped, 'dropped because of the rate limit'),
         ],
       ],
+      ['long scripts', status.long_scripts.map(longScriptLine)],
       [
         'rules',
         [
@@ -258,6 +262,12 @@ function packageListLines({ lists, signed, digests, checked, read, incomplete, d
     ...Object.entries(incomplete).map(([reason, count]) => `${count} not known completely: ${reason}`),
     ...(doubt === undefined || doubt in incomplete ? [] : [`the last comparison failed: ${doubt}`]),
   ];
+}
+
+function longScriptLine({ manager, path, package: name, pid, running_seconds, command }: LongScript): string {
+  const script = path ?? `a script of ${manager}`;
+  const owner = name === undefined ? '' : ` of ${name}`;
+  return `${script}${owner} has run for ${Math.floor(running_seconds / 60)} minutes (pid ${pid}): ${command}`;
 }
 
 const pathGroups: Readonly<Record<PathWatchReport['group'], string>> = {

@@ -289,7 +289,12 @@ function openAnswers(
 ): Requests {
   const status = openStatusReport(
     {
-      collection: collectionReport(sensor, { ...watches, lists: provenance }, table, pipeline),
+      collection: collectionReport(
+        sensor,
+        { ...watches, lists: provenance },
+        { table, clock: context.host.clock },
+        pipeline,
+      ),
       policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
       storage: storageReport(store, recorder),
       delivery: deliveryReport(delivery, read.configuration.alerts.ndjson ? paths.logsDirectory : undefined),

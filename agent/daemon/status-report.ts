@@ -2,7 +2,9 @@
 
 import fs from 'node:fs';
 import { errorCode } from '../../collectors/error-message.ts';
+import type { Clock } from '../../collectors/host/clock.ts';
 import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
+import { longScripts } from '../../collectors/process/long-scripts.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import type { Provenance } from '../../collectors/provenance/provenance.ts';
 import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
@@ -32,6 +34,7 @@ interface CollectionReport
     | 'processes'
     | 'processes_rejected'
     | 'connections'
+    | 'long_scripts'
     | 'events_held'
   > {
   /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
@@ -87,7 +90,7 @@ export const collectionReport = (
     lists: Pick<Provenance, 'report'>;
     paths: Pick<PathsWatch, 'report'>;
   },
-  table: Pick<ProcessTable, 'size' | 'rejected'>,
+  { table, clock }: { table: Pick<ProcessTable, 'size' | 'rejected' | 'alive'>; clock: Pick<Clock, 'bootNs'> },
   pipeline: Pick<Pipeline, 'connections' | 'executions' | 'held' | 'scriptReads'>,
 ): StatusReportDeps['collection'] => ({
   report: () => ({
@@ -101,6 +104,7 @@ export const collectionReport = (
     processes: table.size,
     processes_rejected: table.rejected,
     connections: pipeline.connections(),
+    long_scripts: longScripts(table.alive(), clock.bootNs()),
     events_held: pipeline.held,
   }),
 });
@@ -206,6 +210,7 @@ export function openStatusReport(
         processes: collection.processes,
         processes_rejected: collection.processes_rejected,
         connections: collection.connections,
+        long_scripts: collection.long_scripts,
         events_held: collection.events_held,
         rules: {
           loaded: inForce.rules.map(({ id }) => id),

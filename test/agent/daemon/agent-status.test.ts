@@ -117,6 +117,18 @@ const running: AgentStatus = {
   processes: 231,
   processes_rejected: 0,
   connections: { reported: 2, dropped: 1 },
+  long_scripts: [
+    {
+      manager: 'dpkg',
+      path: '/var/lib/dpkg/info/x.postinst',
+      package: 'x',
+      phase: 'postinst',
+      pid: 77,
+      running_seconds: 779,
+      command: '/bin/sh /var/lib/dpkg/info/x.postinst configure \x1b[2J',
+    },
+    { manager: 'rpm', pid: 78, running_seconds: 600, command: '/bin/sh /var/tmp/rpm-tmp.aBcDeF 1' },
+  ],
   events_held: 0,
   rules: {
     loaded: ['a', 'b'],

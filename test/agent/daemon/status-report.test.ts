@@ -73,6 +73,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
           processes_rejected: 0,
           executions: { seen: 0, without_arguments: 0 },
           connections: { reported: 0, dropped: 0 },
+          long_scripts: [],
           events_held: 0,
         }),
       },
