@@ -103,6 +103,7 @@ export const hashFields: Readonly<Record<string, string>> = {
   'process.parent.executable': 'process.parent.hash.sha256',
   'stepparent.initiator.executable': 'stepparent.initiator.hash.sha256',
   'stepparent.unowned_program.path': 'stepparent.unowned_program.sha256',
+  'stepparent.setuid_program.path': 'stepparent.setuid_program.sha256',
 };
 
 /** The term of a field. A script whose path does not identify it is known by its content. */

@@ -197,6 +197,7 @@ const stepparent: Stepparent = {
   },
   named_configuration: { commands: ['DPkg::Pre-Invoke:: a'] },
   unowned_program: { path: '/opt/hook.sh', sha256: 'ab' },
+  setuid_program: { path: '/opt/x', owned: false, sha256: 'ab' },
   hook: { commands: ['DPkg::Pre-Invoke:: a b', ''] },
   read: {
     by: 'pipe',

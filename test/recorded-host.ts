@@ -228,6 +228,8 @@ export interface RecordedProcess {
   tty?: number;
   /** All user and group ids. */
   userId?: number;
+  /** The real user id, and the group ids, if they are others. */
+  realUserId?: number;
   loginUserId?: number;
   workingDirectory?: string;
   /** The environment in /proc, as `NAME=value` (default: `recordedEnvironment`). */
@@ -252,13 +254,15 @@ export const recordedEnvironment: readonly string[] = [
 export function processFiles(pid: number, process: RecordedProcess): Record<string, RecordedFile> {
   const { exe, args = [exe], parentPid = 1, startTicks = 100, sessionId = pid, groupId = pid, tty = 0 } = process;
   const { userId = 0, loginUserId = 0xffff_ffff, workingDirectory = '/', cgroup = '/', root = '/' } = process;
-  const ids = [userId, userId, userId, userId].join('\t');
+  const { realUserId = userId } = process;
+  const userIds = [realUserId, userId, userId, userId].join('\t');
+  const groupIds = Array(4).fill(realUserId).join('\t');
   const comm = posix.basename(exe).slice(0, 15);
   const numbers = [parentPid, groupId, sessionId, tty, ...Array(14).fill(0), startTicks, 0, 0];
   const namespaces = { ...hostNamespaces, ...process.namespaces };
   const own: Record<string, RecordedFile> = {
     stat: `${pid} (${comm}) S ${numbers.join(' ')}\n`,
-    status: `Name:\t${comm}\nTgid:\t${pid}\nUid:\t${ids}\nGid:\t${ids}\nGroups:\t \n`,
+    status: `Name:\t${comm}\nTgid:\t${pid}\nUid:\t${userIds}\nGid:\t${groupIds}\nGroups:\t \n`,
     cmdline: args.map((arg) => `${arg}\0`).join(''),
     environ: {
       content: (process.environment ?? recordedEnvironment).map((text) => `${text}\0`).join(''),

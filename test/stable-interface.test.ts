@@ -61,6 +61,7 @@ const messageIds = {
   'security-fix-removed': 'd50fff2f612184ce93f46306fd38cdd7',
   'security-source-removed': 'fb3eaacc659b83b299fb75a0ca52f94f',
   'security-update-blocked': 'd4d47ff2fb538f7699fc21b4578fffa2',
+  'setuid-program-unowned': '598ef8b830aa8339ab9663840775795c',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
   'tracing-instance-tampered': '60ca04fce7cf8fbda0fabce85ddb0976',
 };

@@ -919,6 +919,30 @@ const stepparentFields = {
       },
     },
   },
+  setuid_program: {
+    about:
+      'A set-user-ID program of root that a process of another user executed on the host, and that no installed package brought as one: no package lists the file, or it is an interpreter or a tool that runs commands or reads any file, such as bash or find',
+    on: ['exec'],
+    fields: {
+      path: {
+        type: 'keyword',
+        required: true,
+        journal: 'STEPPARENT_SETUID_PROGRAM',
+        about: 'Path of the program',
+      },
+      owned: {
+        type: 'boolean',
+        required: true,
+        journal: 'STEPPARENT_SETUID_PROGRAM_OWNED',
+        about: 'Whether a package lists the file',
+      },
+      sha256: {
+        type: 'keyword',
+        journal: 'STEPPARENT_SETUID_PROGRAM_SHA256',
+        about: 'SHA-256 of the file, only if its path is temporary or random; absent above 64 MiB',
+      },
+    },
+  },
   hook: {
     about: 'What makes a package tool run other code than its own',
     on: ['exec', 'file'],

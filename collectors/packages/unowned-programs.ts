@@ -1,4 +1,5 @@
-// Finds out whether an installed package brought a program or script, for those that package tools run.
+// Finds out whether an installed package brought a program or script, for those that package tools run or that give
+// other users the rights of root.
 
 import path from 'node:path';
 import { type Answer, ask, known } from '../answer.ts';
@@ -10,6 +11,7 @@ import { digestOf } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
 import { temporaryPath } from '../process/temporary-path.ts';
 import { type FileOwnersOptions, openFileOwners } from './file-owners.ts';
+import { listedNames } from './listed-files.ts';
 import { isInDpkgDirectory } from './tools.ts';
 
 /** The result of a check. */
@@ -23,7 +25,7 @@ export interface CheckedProgram {
 
 /** The checks of programs and scripts. */
 export interface UnownedPrograms {
-  /** The file is opened at once and read in the background. Must be called only for files that `mayBeUnowned` accepts. */
+  /** The file is opened at once and read in the background. Must not be called for files that `isGenerated` accepts. */
   check(file: string): Answer<CheckedProgram>;
 }
 
@@ -34,6 +36,8 @@ const generated = /^\/(?:snap\/(?:snapd|core\d*)\/\d+|var\/cache\/debconf\/tmp\.
 
 /** How long an answer holds: packages come and go. */
 const heldMs = 10_000;
+/** The same for a file that a package brought, which the package manager removes with the package. */
+const ownedMs = 86_400_000;
 const maxHeld = 256;
 /** Maximum number of checks that wait for each other; each may hold a file open. */
 const maxAsked = 64;
@@ -45,18 +49,22 @@ const maxBytes = 64 * 1024 * 1024;
  * the scripts of packages have rules of their own. Reads nothing.
  */
 export const mayBeUnowned = (file: string): boolean =>
-  file.startsWith('/') && !isSystemPath(file) && !isInDpkgDirectory(file) && !generated.test(file);
+  file.startsWith('/') && !isSystemPath(file) && !isInDpkgDirectory(file) && !isGenerated(file);
+
+/** Whether package tools put the file there without a package that lists it. */
+export const isGenerated = (file: string): boolean => generated.test(file);
 
 /** Reads nothing before the first `check`. `places`: the places of the package databases; tests use others. */
 export function openUnownedPrograms(host: Host, places: Omit<FileOwnersOptions, 'directories'> = {}): UnownedPrograms {
-  const answers = new Map<string, { untilMs: number; answer: Answer<CheckedProgram> }>();
+  const answers = new Map<string, { sinceMs: number; answer: Answer<CheckedProgram> }>();
   let asked = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   // The lists of all packages are read for each question: questions are rare, and the lists of a directory can be long.
   const isOwned = async (file: string): Promise<boolean | undefined> => {
     if (personal.test(file)) return false;
-    const owners = openFileOwners(host, { ...places, directories: new Set([path.dirname(file)]) });
+    const directories = new Set(listedNames(file).map((name) => path.dirname(name)));
+    const owners = openFileOwners(host, { ...places, directories });
     const owner = await owners.find(file, undefined);
     return owner && owner.state !== 'none';
   };
@@ -85,7 +93,8 @@ export function openUnownedPrograms(host: Host, places: Omit<FileOwnersOptions, 
       const key = `${stat === undefined ? '' : contentIdentity(stat)} ${file}`;
       const nowMs = host.clock.monotonicMs();
       const before = answers.get(key);
-      if (before !== undefined && nowMs < before.untilMs) return before.answer;
+      const isHeld = nowMs - (before?.sinceMs ?? 0) < (before?.answer.value?.isOwned ? ownedMs : heldMs);
+      if (before !== undefined && isHeld) return before.answer;
       if (asked >= maxAsked) return known<CheckedProgram>({ path: file, isOwned: undefined });
       const opened = temporaryPath(file) === undefined ? undefined : tryRead(() => host.open(file));
       asked++;
@@ -96,7 +105,7 @@ export function openUnownedPrograms(host: Host, places: Omit<FileOwnersOptions, 
       if (answers.size >= maxHeld) answers.clear();
       // A file that changed a moment ago may change again without another change time.
       if (stat === undefined || isAtRest(stat, host.clock.nowMs())) {
-        answers.set(key, { untilMs: nowMs + heldMs, answer });
+        answers.set(key, { sinceMs: nowMs, answer });
       }
       return answer;
     },

@@ -43,6 +43,7 @@ import type { ExecSnapshot } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 import { environmentOf } from './program-start.ts';
 import { peekScriptPath, scriptPath } from './script-path.ts';
+import { isNeverSetuid, type SetuidBasis, setuidBasis } from './setuid-program.ts';
 import { withVerified } from './verified-lineage.ts';
 
 /** Compares the programs and scripts that processes run with the files of the host and its packages. */
@@ -87,6 +88,13 @@ interface Observation {
   callers: FoundCallers | undefined;
   /** Whether a package brought the script and the program that run below a package tool. */
   owners: readonly Answer<CheckedProgram>[];
+  setuid: SetuidRun | undefined;
+}
+
+/** The execution of a set-user-ID program of root. */
+interface SetuidRun {
+  basis: SetuidBasis;
+  owner: Answer<CheckedProgram>;
 }
 
 const noOwners: readonly Answer<CheckedProgram>[] = [];
@@ -112,6 +120,8 @@ class LazyObservedExec implements ObservedExec {
   readonly #sources: ExecSources;
   #originals: { file: string; answer: Answer<string> }[] | undefined;
   #owners: readonly Answer<CheckedProgram>[] | undefined;
+  /** Null: no set-user-ID program that counts; undefined: not determined yet. */
+  #setuid: SetuidRun | null | undefined;
   #observation: Observation | undefined;
   #document: StepparentEvent | undefined;
   /** Path of the script that runs. Null: no script runs; undefined: not determined yet. */
@@ -135,7 +145,8 @@ class LazyObservedExec implements ObservedExec {
     // Below a script with a temporary path most processes are no package tools: they are not described for it.
     const mayReadScripts = snapshot.transaction !== undefined && ancestorScripts.mayBeAbove(snapshot);
     const mayAskCaller = isPackageManager(snapshot.image) && namedCallers.mayWait(snapshot);
-    const owners = this.#askOwners();
+    const setuid = this.#askSetuid();
+    const owners = setuid === null ? this.#askOwners() : [...this.#askOwners(), setuid.owner];
     const isKnown = genuine === undefined && copy === undefined && owners.every((owner) => owner.pending === undefined);
     if (isKnown && !mayReadScripts && !mayAskCaller) return undefined;
     // Reads /proc now: the process may end while the checks run.
@@ -176,6 +187,7 @@ class LazyObservedExec implements ObservedExec {
     this.#observation ??= {
       ...observeAll(this.snapshot, this.#sources, (file) => this.#originalOf(file), this.#hasEnvironment()),
       owners: this.#askOwners(),
+      setuid: this.#askSetuid() ?? undefined,
     };
     return this.#observation;
   }
@@ -199,6 +211,17 @@ class LazyObservedExec implements ObservedExec {
           .map((file) => knowledge.unowned.check(file))
       : noOwners;
     return this.#owners;
+  }
+
+  /** Asks who owns the program, if it gives another user the rights of root. */
+  #askSetuid(): SetuidRun | null {
+    if (this.#setuid === undefined) {
+      const { context, knowledge } = this.#sources;
+      const file = this.#ownPath();
+      const basis = setuidBasis(this.snapshot, file, context.host);
+      this.#setuid = basis === undefined ? null : { basis, owner: knowledge.unowned.check(file) };
+    }
+    return this.#setuid;
   }
 
   /** The script, if one runs, and the program. */
@@ -314,6 +337,8 @@ class LazyObservedExec implements ObservedExec {
         return snapshot.lifecycle?.depth ?? null;
       case 'stepparent.unowned_program.path':
         return this.#askOwners().some(({ value }) => value?.isOwned === false) ? undefined : null;
+      case 'stepparent.setuid_program.path':
+        return countsAsSetuid(this.#askSetuid()?.owner.value) ? undefined : null;
       case 'stepparent.transaction.id':
       case 'stepparent.transaction.executable':
         return snapshot.transaction === undefined ? null : undefined;
@@ -390,7 +415,7 @@ function observeAll(
   { table, context, knowledge: { tools, ancestorScripts, namedCallers } }: ExecSources,
   originalOf: ScriptCopies['originalOf'],
   withEnvironment: boolean,
-): Omit<Observation, 'owners'> {
+): Omit<Observation, 'owners' | 'setuid'> {
   const { entry, image, timeNs } = snapshot;
   const actor = describeActor(snapshot, table, context, withEnvironment);
   const { process, container, stepparent, notes } = actor;
@@ -437,9 +462,11 @@ function observeAll(
 }
 
 /** The event with the answers that are known by now. */
-function withAnswers({ document: observed, genuine, copy, scripts, callers, owners }: Observation): StepparentEvent {
+function withAnswers(observation: Observation): StepparentEvent {
+  const { document: observed, genuine, copy, scripts, callers, owners, setuid } = observation;
   const { fields, inferred, verified } = genuine();
-  const document = withUnowned(callers === undefined ? observed : withNamedCallers(observed, callers), owners);
+  const called = callers === undefined ? observed : withNamedCallers(observed, callers);
+  const document = withSetuid(withUnowned(called, owners), setuid);
   const { process, stepparent } = withVerified(withAncestorScripts(document, scripts), verified);
   return {
     ...document,
@@ -472,4 +499,27 @@ function withUnowned(document: StepparentEvent, owners: readonly Answer<CheckedP
   const { path: file, sha256 } = unowned;
   const program = { path: file, ...(sha256 !== undefined && { sha256 }) };
   return { ...document, stepparent: { ...stepparent, unowned_program: program } };
+}
+
+/** Whether no package brought the program as a set-user-ID program. */
+const countsAsSetuid = (owner: CheckedProgram | undefined): boolean =>
+  owner?.isOwned === false || (owner?.isOwned === true && isNeverSetuid(owner.path));
+
+/** The event with the set-user-ID program that no package brought as one. */
+function withSetuid(document: StepparentEvent, setuid: SetuidRun | undefined): StepparentEvent {
+  const { process, stepparent } = document;
+  if (setuid === undefined || stepparent.place !== undefined) return document;
+  const { user, real_user } = process ?? {};
+  // It may have set its ids since. A user that was not observed counts.
+  if (setuid.basis !== 'passed' && (user?.id ?? '0') !== '0') return document;
+  if (setuid.basis === 'file' && real_user?.id === '0') return document;
+  const owner = setuid.owner.value;
+  if (owner?.isOwned === undefined) {
+    const unobserved = { ...stepparent.unobserved, 'stepparent.setuid_program': 'database_unreadable' } as const;
+    return { ...document, stepparent: { ...stepparent, unobserved } };
+  }
+  if (!countsAsSetuid(owner)) return document;
+  const { path: file, isOwned, sha256 } = owner;
+  const program = { path: file, owned: isOwned, ...(sha256 !== undefined && { sha256 }) };
+  return { ...document, stepparent: { ...stepparent, setuid_program: program } };
 }

@@ -83,6 +83,7 @@ export function openStorySteps(unit: () => string): StorySteps {
       sessionId: pidOf(found.sessionId),
       groupId: pidOf(found.groupId),
       ...(found.userId !== 0 && { userId: found.userId }),
+      ...(found.realUserId !== found.userId && { realUserId: found.realUserId }),
       workingDirectory: found.workingDirectory ?? '/',
       ...(environment.join('\0') !== recordedEnvironment.join('\0') && { environment }),
       cgroup: `/system.slice/${unit()}`,

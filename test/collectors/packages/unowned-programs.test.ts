@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import type { Host } from '../../../collectors/host/host.ts';
-import { mayBeUnowned, openUnownedPrograms } from '../../../collectors/packages/unowned-programs.ts';
+import { isGenerated, mayBeUnowned, openUnownedPrograms } from '../../../collectors/packages/unowned-programs.ts';
 import { plainHost, recordedHost } from '../../recorded-host.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -21,6 +21,16 @@ const checkWith = (host: Host) => {
     return answer.value;
   };
 };
+
+test.each([
+  ['/var/cache/debconf/tmp.ci/x.config.a1B2c3', true],
+  ['/snap/snapd/21759/usr/lib/snapd/snap-confine', true],
+  ['/snap/core22/1033/usr/bin/sudo', true],
+  ['/snap/other/12/bin/x', false],
+  ['/usr/bin/x', false],
+])('%s is put there by package tools: %s', (file, expected) => {
+  expect(isGenerated(file)).toBe(expected);
+});
 
 test.each([
   ['/opt/vendor/hook', true],
@@ -50,6 +60,17 @@ test.each([
   ['/tmp/x', false],
 ])('%s is owned: %s', async (file, isOwned) => {
   expect(await checkWith(hostWith())(file)).toEqual({ path: file, isOwned });
+});
+
+test('a program that its package lists by the path from before /bin became a link is owned', async () => {
+  const host = hostWith({
+    '/var/lib/dpkg/info/util-linux.list': '/bin\n/bin/su\n/usr/bin/chfn\n',
+    '/usr/bin/su': 'su',
+  });
+  const check = checkWith(host);
+  expect(await check('/usr/bin/su')).toEqual({ path: '/usr/bin/su', isOwned: true });
+  expect(await check('/usr/bin/chfn')).toEqual({ path: '/usr/bin/chfn', isOwned: true });
+  expect(await check('/usr/bin/x')).toEqual({ path: '/usr/bin/x', isOwned: false });
 });
 
 test('without package databases only the programs of places that packages leave to users are known', async () => {
@@ -96,6 +117,22 @@ test('an answer holds for ten seconds', async () => {
   expect(open.mock.calls.length).toBe(reads);
   host.setTime(startNs + 11e9);
   expect(await check('/opt/late')).toMatchObject({ isOwned: true });
+});
+
+test('the answer that a package brought the file holds for a day, unless the file changes', async () => {
+  const host = hostWith({ '/opt/vendor/hook': 'first' });
+  const open = vi.fn(host.open);
+  const check = checkWith({ ...host, open });
+  expect(await check('/opt/vendor/hook')).toMatchObject({ isOwned: true });
+  const reads = open.mock.calls.length;
+  host.setTime(startNs + 86_399e9);
+  expect(await check('/opt/vendor/hook')).toMatchObject({ isOwned: true });
+  expect(open.mock.calls.length).toBe(reads);
+  host.setTime(startNs + 86_401e9);
+  await check('/opt/vendor/hook');
+  expect(open.mock.calls.length).toBeGreaterThan(reads);
+  host.change({ '/var/lib/dpkg/info/vendor.list': null, '/opt/vendor/hook': 'second' });
+  expect(await check('/opt/vendor/hook')).toMatchObject({ isOwned: false });
 });
 
 test('of a flood of programs 64 are checked at a time, and none keeps the next ones from it', async () => {
