@@ -46,6 +46,7 @@ const messageIds = {
   'package-downgraded': 'fa74fd6c654b8b85baa5793d39c6a0c2',
   'maintainer-script-with-indicator': '19a4f88356a38ea89e0bc15fc0884a18',
   'package-file-overridden': 'dbda27cd7ef2801aab83ce4eeeeaa101',
+  'package-script-loaded-module': '0fecff83436b8997bae68630a0a9dc6b',
   'package-script-added-persistence': '62640ea7df6c8b329a6f84168d29b46d',
   'package-held': '1471570918c78ef2b05cb30ca510521a',
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',

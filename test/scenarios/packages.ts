@@ -138,6 +138,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('evil-detached', {
     postinst: '#!/bin/sh\n( setsid sh -c "sleep 0.5; dpkg -i $DEBS/evil-inner_1.deb; :" >/dev/null 2>&1 & )\nexit 0\n',
   }),
+  ...versions('evil-module', { postinst: '#!/bin/sh\nset -e\ninsmod /opt/module.ko\nexit 0\n' }),
   [
     'same-version_1_other',
     { name: 'same-version', version: '1', scripts: all('#!/bin/sh\nset -e\n/bin/true planted\n') },
