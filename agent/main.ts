@@ -17,6 +17,7 @@ const exitCodes = { ok: 0, failed: 1, usage: 2, noPrivilege: 4, configuration: 7
 const commands: ReadonlyMap<string, () => Promise<{ command(): Command }>> = new Map([
   ['run', () => import('./commands/run.ts')],
   ['status', () => import('./commands/status.ts')],
+  ['metrics', () => import('./commands/metrics.ts')],
   ['reload', () => import('./commands/reload.ts')],
   ['alerts', () => import('./commands/alerts.ts')],
   ['show', () => import('./commands/show.ts')],

@@ -41,6 +41,10 @@ export const limits = {
   /** How long the package ledger keeps a row, and how many: some 30 MiB, with the longest names several times as much. */
   ledgerDays: 5 * 365,
   ledgerRows: 100_000,
+  /** Number of runs of the agent that are kept. */
+  agentRuns: 100,
+  /** Maximum length of a reviewer's name and reason, in UTF-16 units. */
+  reviewChars: 500,
   /** Maximum length of a value in the ledger, in UTF-16 units. */
   ledgerChars: 512,
   /** Maximum number of digests of packages, some 45 MiB; those of former lists are deleted first. */

@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { type EventRow, prepareCompose } from './compose-event.ts';
-import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
+import type { AlertRecord, AlertReview, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { parseDocument, parseStored } from './stored-json.ts';
 
 /** All given conditions must hold. Times are milliseconds since 1970 and inclusive. */
@@ -13,6 +13,8 @@ export interface AlertFilter {
   ruleId?: string | undefined;
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
+  /** Without alerts that are closed and have not matched since. */
+  notClosed?: boolean | undefined;
   /** Only alerts of at least this `event.severity`. */
   minSeverity?: number | undefined;
   /** The name or the id of the user who ran it, logged in or asked for it. */
@@ -51,6 +53,11 @@ interface AlertRow {
   first_ms: number;
   last_ms: number;
   count: number;
+  review_state: AlertReview['state'] | null;
+  review_ms: number | null;
+  review_by: string | null;
+  review_reason: string | null;
+  review_count: number | null;
   document: string;
 }
 
@@ -124,13 +131,17 @@ const userPaths = ['user', 'process.user', 'stepparent.login_user', 'stepparent.
 const isUser = userPaths.flatMap((path) => [`document ->> '$.${path}.name'`, `document ->> '$.${path}.id'`]).join(', ');
 const unitOf = "document ->> '$.stepparent.systemd.unit'";
 
+/** Whether the alert was not closed, or has matched since. */
+export const isOpenSql = "(review_state IS NOT 'closed' OR review_count <> count)";
+
 function alertConditions(filter: AlertFilter): Condition[] {
-  const { sinceMs, ruleId, state, notState, minSeverity, user, unit, afterSeq, untilSeq } = filter;
+  const { sinceMs, ruleId, state, notState, notClosed, minSeverity, user, unit, afterSeq, untilSeq } = filter;
   return [
     ['last_ms >= ?', [sinceMs]],
     ['rule_id = ?', [ruleId]],
     ['state = ?', [state]],
     ['state <> ?', [notState]],
+    [`${isOpenSql} = ?`, [notClosed ? 1 : undefined]],
     ["document ->> '$.event.severity' >= ?", [minSeverity]],
     [`? IN (${isUser})`, [user]],
     [`${unitOf} IN (?, ?)`, [unit, unit && `${unit}.service`]],
@@ -206,8 +217,16 @@ function alertRecord(row: AlertRow): AlertRecord {
     firstMs: row.first_ms,
     lastMs: row.last_ms,
     count: row.count,
+    review: reviewOf(row),
     document: parseDocument(row.document),
   };
+}
+
+/** A closed alert that has matched since is open again. */
+function reviewOf(row: AlertRow): AlertReview | undefined {
+  const { review_state: state, review_ms: timeMs, review_by: by, review_reason: reason } = row;
+  if (state === null || (state === 'closed' && row.review_count !== row.count)) return undefined;
+  return { state, timeMs: timeMs ?? 0, by: by ?? '', reason: reason ?? undefined };
 }
 
 function termRecord(row: TermRow): TermRecord {

@@ -4,7 +4,7 @@
 export const applicationId = 0x73746570;
 
 /** Versions up to this one were never released: the agent sets such a database aside. */
-export const unreleasedVersion = 11;
+export const unreleasedVersion = 12;
 
 /** The tables of the package ledger, which a database of gathered events has as well. */
 export const packageLedgerTables = `
@@ -68,6 +68,14 @@ export const migrations: readonly string[] = [
     key TEXT PRIMARY KEY,
     value INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE agent_runs (
+    id INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    alive_ms INTEGER NOT NULL,
+    ended_ms INTEGER
+  ) STRICT;
 
   CREATE TABLE events (
     id INTEGER PRIMARY KEY,
@@ -161,6 +169,11 @@ export const migrations: readonly string[] = [
     stored_ms INTEGER NOT NULL,
     user_class TEXT NOT NULL,
     transaction_id TEXT,
+    review_state TEXT,
+    review_ms INTEGER,
+    review_by TEXT,
+    review_reason TEXT,
+    review_count INTEGER,
     document TEXT NOT NULL
   ) STRICT;
   CREATE INDEX alerts_terms ON alerts (rule_id, scope, terms);

@@ -19,7 +19,19 @@ export interface AlertRecord {
   lastMs: number;
   /** Number of events of this alert, the first included. */
   count: number;
+  /** Undefined: it was never reviewed, or was opened again, or has matched again since it was closed. */
+  review?: AlertReview | undefined;
   document: StepparentEvent;
+}
+
+/** What a person decided about an alert. */
+export interface AlertReview {
+  state: 'acknowledged' | 'closed';
+  /** Milliseconds since 1970. */
+  timeMs: number;
+  /** The person's name, as the command knew it. */
+  by: string;
+  reason: string | undefined;
 }
 
 /**

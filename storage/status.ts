@@ -20,6 +20,26 @@ export interface StoreStatus {
   outbox: Record<string, { waiting: number; failing: number; oldestMs: number }>;
 }
 
+/** The number of alerts of one rule, severity and state. */
+export interface AlertCount {
+  ruleId: string;
+  /** `event.severity`; 0: the document has none. */
+  severity: number;
+  state: AlertState;
+  count: number;
+  /** When the last of them last matched, in milliseconds since 1970. */
+  lastMs: number;
+}
+
+/** Counts the alerts by rule, severity and state. Reads every alert. */
+export const countAlerts = (db: Database): AlertCount[] =>
+  db
+    .prepare<[], AlertCount>(
+      `SELECT rule_id AS ruleId, coalesce(document ->> '$.event.severity', 0) AS severity, state, count(*) AS count, max(last_ms) AS lastMs
+       FROM alerts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    )
+    .all();
+
 /** Reads the facts. It counts every row, which is too slow for a hot path. */
 export function readStatus(db: Database, path: string): StoreStatus {
   const grouped = (sql: string) => Object.fromEntries(db.prepare<[], [string, number]>(sql).raw().all());

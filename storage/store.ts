@@ -8,7 +8,9 @@ import type { DigestStore } from '../collectors/provenance/package-lists.ts';
 import type { KnownSources } from '../detectors/facts/package-sources.ts';
 import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import type { JudgedEvent } from '../detectors/judge.ts';
+import { type AgentRun, beginRun, endRun, keepAlive } from './agent-runs.ts';
 import { lastAlertSeq, moveAlertMark, readAlertMark } from './alert-mark.ts';
+import { type Review, reviewAlerts } from './alert-reviews.ts';
 import {
   createDatabase,
   openAgentDatabase,
@@ -55,7 +57,7 @@ import {
   scriptsByPrefix,
   scriptsComplete,
 } from './scripts.ts';
-import { readStatus, type StoreStatus } from './status.ts';
+import { type AlertCount, countAlerts, readStatus, type StoreStatus } from './status.ts';
 import { StoreError, storeError } from './store-error.ts';
 import { DamagedRow } from './stored-json.ts';
 import { summarize } from './summaries.ts';
@@ -170,6 +172,11 @@ export class StoreReader {
   /** The state of learning mode; undefined: the database was created without it. */
   learning(nowMs: number): Learning | undefined {
     return this.run((db) => readLearning(db, nowMs));
+  }
+
+  /** The numbers of alerts by rule, severity and state. */
+  countAlerts(): AlertCount[] {
+    return this.run(countAlerts);
   }
 
   status(): StoreStatus {
@@ -326,6 +333,39 @@ export class Store extends StoreReader {
   /** Allows a term permanently, whether or not it is in the baseline. */
   allowTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
     this.run((db) => allowTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
+  }
+
+  /**
+   * Writes a decision about the alerts with these ids, and stores `events`, which tell of it, all or nothing. A closed alert counts as open
+   * again after its next match.
+   */
+  reviewAlerts(ids: readonly string[], review: Review, events: readonly StepparentEvent[]): void {
+    this.run((db) =>
+      db
+        .transaction(() => {
+          reviewAlerts(db, ids, review);
+          this.record(
+            events.map((event) => ({ event, scope: '', verdicts: [] })),
+            review.timeMs,
+          );
+        })
+        .immediate(),
+    );
+  }
+
+  /** Stores the beginning of a run of the agent, and returns the run before; undefined: there was none in this database. */
+  beginRun(bootId: string, nowMs: number): AgentRun | undefined {
+    return this.run((db) => beginRun(db, bootId, nowMs));
+  }
+
+  /** Stores that the run of the agent is alive. */
+  keepAlive(nowMs: number): void {
+    this.run((db) => keepAlive(db, nowMs));
+  }
+
+  /** Stores the end of the run of the agent. */
+  endRun(nowMs: number): void {
+    this.run((db) => endRun(db, nowMs));
   }
 
   /** Moves the mark of the alerts that were looked at, never back. */

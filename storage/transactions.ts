@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { type EventRow, prepareCompose } from './compose-event.ts';
+import { isOpenSql } from './listing.ts';
 import type { AlertState } from './records.ts';
 import { parseDocument } from './stored-json.ts';
 
@@ -14,6 +15,8 @@ export interface IncidentFilter {
   id?: string | undefined;
   /** States of the alerts that count. */
   states: readonly AlertState[];
+  /** Only incidents with an alert that is not closed. */
+  notClosed?: boolean | undefined;
   /** Maximum number; the newest are returned. */
   limit: number;
 }
@@ -21,11 +24,15 @@ export interface IncidentFilter {
 const pageRows = 200;
 
 /** The ids of incidents with an alert that passes the filter, newest last by the first event of the last alert. */
-export function listIncidents(db: Database, { sinceMs = 0, id = '', states, limit }: IncidentFilter): string[] {
+export function listIncidents(
+  db: Database,
+  { sinceMs = 0, id = '', states, notClosed = false, limit }: IncidentFilter,
+): string[] {
   return db
     .prepare<[string, string, string, number, number], string>(
       `SELECT coalesce(transaction_id, id) FROM alerts
        WHERE (? = '' OR coalesce(transaction_id, id) = ?) AND state IN (SELECT value FROM json_each(?))
+         ${notClosed ? `AND ${isOpenSql}` : ''}
        GROUP BY 1 HAVING max(first_ms) >= ? ORDER BY max(first_ms) DESC, max(seq) DESC LIMIT ?`,
     )
     .pluck()

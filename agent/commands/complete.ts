@@ -93,7 +93,8 @@ async function answerTo({ command, args, option, config }: Position, last: strin
   if (command === undefined) return [];
   if (option && !(option.variadic && last.startsWith('-'))) {
     const name = /<(\w+)/.exec(option.flags)?.[1] ?? '';
-    return valuesOf(command, { key: option.long ?? '', name, choices: option.argChoices, args }, config);
+    const owner = command.options.includes(option) ? command : (defaultCommand(command) ?? command);
+    return valuesOf(owner, { key: option.long ?? '', name, choices: option.argChoices, args }, config);
   }
   if (last.startsWith('-')) {
     const options = optionsOf(command).map(({ long, description }) => ({ word: long ?? '', description }));
@@ -119,12 +120,15 @@ type NamedKind = 'rules' | 'hunts' | 'alerts' | 'packages' | 'scripts' | 'terms'
 /** The options and arguments whose values are names of something, as `COMMAND --option` or `COMMAND argument`. */
 export const namedValues: Readonly<Record<string, NamedKind>> = {
   'show id': 'alerts',
+  'alerts ack id': 'alerts',
+  'alerts close id': 'alerts',
+  'alerts reopen id': 'alerts',
   'exception add --from': 'alerts',
   'packages --match': 'packages',
   'scripts list package': 'scripts',
   'baseline remove term': 'terms',
   'baseline allow term': 'terms',
-  'alerts --rule': 'rules',
+  'alerts list --rule': 'rules',
   'baseline list --rule': 'rules',
   'baseline remove rule': 'rules',
   'baseline allow rule': 'rules',

@@ -21,7 +21,7 @@ export const command = (): Command =>
     .description('list incidents, newest last: package transactions with alerts, and other alerts')
     .argument('[id]', 'incident to list, by stepparent.transaction.id (default: list all)')
     .addOption(sinceOption('start of the time range of the alerts: 10m, 7d, or a date'))
-    .option('--all', 'include incidents whose alerts are all suppressed or from the learning period')
+    .option('--all', 'include incidents whose alerts are all closed, suppressed or from the learning period')
     .addOption(limitOption().default(20))
     .addOption(jsonOption())
     .action(action(printIncidents));

@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import type { AlertRecord } from '../../storage/records.ts';
 import { terminalColumns } from '../output/terminal-columns.ts';
 import { withStoreReader } from '../query/with-store.ts';
 import { action, defineCommand, type GlobalOptions, jsonOption } from './define-command.ts';
@@ -26,7 +25,6 @@ export const command = (): Command =>
     .addOption(jsonOption().conflicts('save'))
     .action(action(show));
 
-const idChars = 64;
 const pathChars = 1000;
 
 /** Returns false unless exactly one alert or incident has an id that begins with `id`. */
@@ -36,13 +34,14 @@ async function show({ config, save, json }: ShowOptions, id: string): Promise<bo
   const { readRules } = await import('../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { saveEvidence } = await import('../output/save-evidence.ts');
-  const { alertLine, storyLines } = await import('../output/story-lines.ts');
+  const { printCandidates } = await import('../output/print-candidates.ts');
+  const { storyLines } = await import('../output/story-lines.ts');
   const { findAlert, readStory } = await import('../query/read-story.ts');
   const { rules } = readRules(readConfiguration(config).configuration.directories.rules);
   return await withStoreReader(config, (store) => {
     const found = findAlert(store, id);
     if (!('alert' in found)) {
-      printCandidates(id, found.candidates, alertLine);
+      printCandidates(id, found.candidates);
       return false;
     }
     const { alert } = found;
@@ -64,20 +63,4 @@ async function show({ config, save, json }: ShowOptions, id: string): Promise<bo
     for (const line of storyLines(story, terminalColumns())) process.stdout.write(`${line}\n`);
     return true;
   });
-}
-
-function printCandidates(
-  id: string,
-  candidates: readonly { id: string; alert: AlertRecord | undefined }[],
-  lineOf: (alert: AlertRecord) => string,
-): void {
-  const shown = escapeText(id, idChars);
-  if (candidates.length === 0) {
-    console.error(`stepparent: no alert or incident has an id that begins with ${shown}; see \`stepparent alerts\``);
-    return;
-  }
-  console.error(`stepparent: several ids begin with ${shown}:`);
-  for (const each of candidates) {
-    console.error(`  ${escapeText(each.id, idChars)}  ${each.alert === undefined ? '' : lineOf(each.alert).slice(10)}`);
-  }
 }

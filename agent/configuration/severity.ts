@@ -15,8 +15,9 @@ export const severityColours: Readonly<Record<Severity, 'cyan' | 'yellow' | 'red
   critical: 'magenta',
 };
 
-/** The name of `event.severity`; for an unknown number, the next higher name. */
-export function severityOf(document: StepparentEvent): Severity {
-  const number = document.event.severity ?? 0;
-  return (['low', 'medium', 'high'] as const).find((name) => number <= severityNumbers[name]) ?? 'critical';
-}
+/** The name of a value of `event.severity`; for an unknown number, the next higher name. */
+export const severityNamed = (number: number): Severity =>
+  (['low', 'medium', 'high'] as const).find((name) => number <= severityNumbers[name]) ?? 'critical';
+
+/** The name of the document's `event.severity`. */
+export const severityOf = ({ event }: StepparentEvent): Severity => severityNamed(event.severity ?? 0);

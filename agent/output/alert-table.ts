@@ -60,7 +60,7 @@ export function alertTable(alerts: readonly AlertRecord[], options: AlertTableOp
   const { columns, nowMs, briefOf } = options;
   // Times of the last day need no date.
   const isRecent = alerts.every(({ lastMs }) => lastMs > nowMs - dayMs && lastMs <= nowMs);
-  const rows = alerts.map(({ id, ruleId, terms, state, lastMs, count, document }) => {
+  const rows = alerts.map(({ id, ruleId, terms, state, review, lastMs, count, document }) => {
     const { who, ...texts } = partsOf(document);
     // The words of a rule about new terms do not hold if a term was not observed.
     const brief = (terms.includes(null) ? undefined : briefOf(ruleId)) ?? texts.why;
@@ -68,7 +68,7 @@ export function alertTable(alerts: readonly AlertRecord[], options: AlertTableOp
     return {
       fixed: [shownText(id.slice(0, idChars)), localTime(lastMs).slice(isRecent ? 11 : 5, 16), severity],
       who,
-      texts: { ...texts, brief, state: state === 'open' ? '' : `(${state}) ` },
+      texts: { ...texts, brief, state: stateText({ state, review }) },
       count: count > 1 ? `×${count}` : '',
       style: severityColours[severity],
     };
@@ -101,6 +101,12 @@ export function alertTable(alerts: readonly AlertRecord[], options: AlertTableOp
       return line.replace(/(?<= )[a-z]+/, (word) => styleText(row.style, word, { stream: process.stdout }));
     }),
   ];
+}
+
+/** What stands before the text of an alert that is not open, or that a person has seen. */
+function stateText({ state, review }: Pick<AlertRecord, 'state' | 'review'>): string {
+  const words = [...(state === 'open' ? [] : [state]), ...(review === undefined ? [] : [review.state])];
+  return words.length === 0 ? '' : `(${words.join(', ')}) `;
 }
 
 interface Texts {

@@ -42,6 +42,7 @@ export function storyLines(story: Story, columns: number): string[] {
     { label: 'who', texts: [whoText(document)] },
     { label: 'what', texts: [what] },
     { label: 'why', texts: [why] },
+    { label: 'review', texts: reviewLines(alert) },
     { label: 'user', texts: [userText(document)] },
     { label: 'tree', texts: treeLines(story, columns - labelCells), isFixed: true },
     { label: 'diff', texts: diffLines(document), isFixed: true },
@@ -98,6 +99,13 @@ function partLines({ label, texts, isFixed }: Part, columns: number): string[] {
     });
   return lines.map((line, i) => `${(i === 0 ? label : '').padEnd(labelCells)}${line}`.trimEnd());
 }
+
+const reviewLines = ({ review }: AlertRecord): string[] =>
+  review === undefined
+    ? []
+    : [
+        `${review.state} by ${shown(review.by)}, ${localTime(review.timeMs)}${review.reason === undefined ? '' : `: ${shown(review.reason)}`}`,
+      ];
 
 const more = (count: number, what: string): string[] => (count > 0 ? [`and ${count} more ${what}`] : []);
 
@@ -372,6 +380,7 @@ function nextLines({ alert, packages }: Story): string[] {
     ['script', sha256 === undefined ? undefined : `stepparent scripts show ${shown(sha256.slice(0, 16))}`],
     ['package', isPlain ? `stepparent packages --match '${first.name}=*'` : undefined],
     ['expected', `stepparent exception add --from ${id} --reason TEXT`],
+    ['answered', `stepparent alerts close ${id} --reason TEXT`],
     ['rule', alert.document.stepparent.hunt === undefined ? `stepparent rules show ${shown(alert.ruleId)}` : undefined],
   ];
   return steps.flatMap(([when, command]) => (command === undefined ? [] : [`${when.padEnd(10)}${command}`]));

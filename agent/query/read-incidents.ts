@@ -4,13 +4,13 @@ import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { AlertState } from '../../storage/records.ts';
 import type { StoreReader } from '../../storage/store.ts';
 
-/** Selects incidents. Without `all`, an incident needs an alert that is open or rate-limited. */
+/** Selects incidents. Without `all`, an incident needs an alert that is open or rate-limited, and not closed. */
 export interface IncidentsOptions {
   /** The id of one incident: of a transaction, or of an alert without one. Default: the newest. */
   id?: string | undefined;
   /** Only incidents with an alert at or after this time, in milliseconds since 1970. */
   sinceMs?: number | undefined;
-  /** Alerts of the learning period and suppressed alerts count as well. */
+  /** Alerts of the learning period, suppressed and closed alerts count as well. */
   all?: boolean | undefined;
   /** Maximum number of incidents; the newest are read. */
   limit: number;
@@ -28,7 +28,7 @@ export function* readIncidents(
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
   const states: AlertState[] = all ? ['open', 'rate_limited', 'learning', 'suppressed'] : ['open', 'rate_limited'];
-  const ids = store.listIncidents({ id, sinceMs, states, limit });
+  const ids = store.listIncidents({ id, sinceMs, states, notClosed: !all && id === undefined, limit });
   for (const found of ids) {
     const alerts = (function* () {
       for (const alert of store.incidentAlerts(found)) if (states.includes(alert.state)) yield alert;

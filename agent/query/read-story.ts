@@ -23,7 +23,9 @@ export interface Story {
 }
 
 /** What an id names: an alert, or several entries. */
-export type Found = { alert: AlertRecord } | { candidates: { id: string; alert: AlertRecord | undefined }[] };
+export type Found =
+  | { id: string; alert: AlertRecord }
+  | { candidates: { id: string; alert: AlertRecord | undefined }[] };
 
 const maxEvents = 20_000;
 const maxPackages = 500;
@@ -41,7 +43,15 @@ export function findAlert(store: StoreReader, id: string): Found {
     .map((each) => ({ id: each, alert: leadingAlert(store, each) }));
   const all = [...alerts, ...transactions];
   const [only = all.length === 1 ? all[0] : undefined] = all.filter((each) => each.id === prefix);
-  return only?.alert === undefined ? { candidates: all } : { alert: only.alert };
+  return only?.alert === undefined ? { candidates: all } : { id: only.id, alert: only.alert };
+}
+
+/** The alerts of what was found: of a transaction all of its alerts. */
+export function alertsOf(store: StoreReader, { id, alert }: Extract<Found, { alert: unknown }>): AlertRecord[] {
+  if (id === alert.id) return [alert];
+  return [...store.incidentAlerts(id)].flatMap(({ document: { stepparent } }) =>
+    stepparent.alert === undefined ? [] : store.alertsByPrefix(stepparent.alert.id),
+  );
 }
 
 /** The most severe alert of an incident; of several one about a script with suspicious lines, else the first. */

@@ -325,6 +325,12 @@ describe('set aside', () => {
       lastAlertSeq: () => store.lastAlertSeq(),
       alertMark: () => store.alertMark(),
       moveAlertMark: () => store.moveAlertMark(1),
+      beginRun: () => store.beginRun('a', start),
+      keepAlive: () => store.keepAlive(start),
+      endRun: () => store.endRun(start),
+      reviewAlerts: () =>
+        store.reviewAlerts(['a'], { state: 'closed', timeMs: start, by: 'alice', reason: undefined }, []),
+      countAlerts: () => store.countAlerts(),
       suppressed: () => store.suppressed(),
       listIncidents: () => store.listIncidents({ states: ['open'], limit: 1 }),
       incidentAlerts: () => [...store.incidentAlerts('a')],

@@ -154,6 +154,104 @@ test.for([
   expect(out.split('\n').filter(Boolean)).toHaveLength(count);
 });
 
+test('alerts ack, close and reopen note who, when and why; a closed alert is listed with --all', async () => {
+  const state = join(directory, 'reviewed');
+  const file = join(directory, 'reviewed.toml');
+  writeFileSync(
+    file,
+    `directories.state = "${state}"\ndirectories.runtime = "${directory}/run"\ndirectories.rules = ["${directory}/rules"]\n`,
+  );
+  const rule = parseRule('a-rule.toml', ruleText('a-rule', 'low'));
+  const store = openStore(join(state, 'stepparent.db'), { sinks: [] });
+  for (const term of ['/a', '/b']) {
+    const event = { ...exampleEvent(term, nowMs), process: { pid: 8, parent: { pid: 7, executable: term } } };
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, { rule, terms: [term] })] }], nowMs);
+  }
+  store.close();
+  const cli = (...args: string[]) => run(process.execPath, [main, ...args, '--config', file]);
+  const list = async (...args: string[]): Promise<{ id: string; review?: object }[]> => {
+    const { out } = await cli('alerts', '--json', ...args);
+    return out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line).stepparent.alert);
+  };
+  const [first, second] = await list();
+  const [id, other] = [first?.id ?? '', second?.id ?? ''];
+
+  expect(await cli('alerts', 'close', id, 'ffff0000', '--reason', 'x')).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: no alert or incident has an id that begins with ffff0000; see `stepparent alerts`\n',
+  });
+  expect((await cli('alerts', 'close', id)).code).toBe(2);
+  expect(await list()).toHaveLength(2);
+
+  expect(await cli('alerts', 'ack', id.slice(0, 12), other)).toEqual({
+    code: 0,
+    out: '',
+    err: 'acknowledged: 2 alerts\n',
+  });
+  expect((await cli('alerts')).out.match(/\(acknowledged\)/g)).toHaveLength(2);
+  expect(await cli('alerts', 'close', id, '--reason', 'ticket\x1b[2J OPS-12')).toEqual({
+    code: 0,
+    out: '',
+    err: 'closed: 1 alert\n',
+  });
+  expect((await list()).map((alert) => alert.id)).toEqual([other]);
+  expect((await list('--all'))[0]).toMatchObject({
+    id,
+    review: {
+      state: 'closed',
+      reason: 'ticket\x1b[2J OPS-12',
+      by: expect.stringMatching(/./),
+      time: expect.any(String),
+    },
+  });
+  expect((await cli('incidents')).out.split('\n').filter(Boolean)).toHaveLength(2);
+  const { out: shown } = await cli('show', id);
+  expect(shown).toMatch(/^review {4}closed by \S+, \d{4}-\d\d-\d\d .*: ticket\S* OPS-12$/m);
+  expect(shown).not.toContain('\x1b');
+
+  expect(await cli('alerts', 'reopen', id)).toEqual({ code: 0, out: '', err: 'opened again: 1 alert\n' });
+  expect(await list()).toHaveLength(2);
+  const { out: events } = await cli('events', '--json');
+  const actions = events
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+    .filter((event) => event.stepparent.review !== undefined);
+  expect(actions.map((event) => [event.event.action, event.stepparent.review.state])).toEqual([
+    ['alert-acknowledged', 'acknowledged'],
+    ['alert-acknowledged', 'acknowledged'],
+    ['alert-closed', 'closed'],
+    ['alert-reopened', 'open'],
+  ]);
+  expect(actions[2].stepparent.review).toMatchObject({
+    alert: id,
+    rule: 'a-rule',
+    user: { id: String(process.getuid?.()) },
+  });
+});
+
+test('metrics prints Prometheus text, and writes a whole file that other users can read', async () => {
+  const { code, out, err } = await stepparent('metrics');
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toContain('\nstepparent_up 0\n');
+  expect(out).toContain('\nstepparent_alerts{rule="b-rule",severity="high",state="open"} 2\n');
+  const file = join(directory, 'stepparent.prom');
+  const before = process.umask(0o077);
+  const written = await stepparent('metrics', '--output', file);
+  process.umask(before);
+  expect(written).toEqual({ code: 0, out: '', err: '' });
+  expect(readFileSync(file, 'utf8')).toBe(out);
+  expect(statSync(file).mode & 0o777).toBe(0o644);
+  expect(readdirSync(directory).filter((name) => name.startsWith('stepparent.prom'))).toEqual(['stepparent.prom']);
+  const missing = await stepparent('metrics', '--output', join(directory, 'none', 'x.prom'));
+  expect(missing.code).toBe(1);
+  expect(missing.err).toMatch(/^stepparent: \/.*\/none\/x\.prom cannot be written: .*\n$/);
+});
+
 test('alerts --new lists each alert once, and moves the mark only when it listed all', async () => {
   const state = join(directory, 'new');
   const file = join(directory, 'new.toml');

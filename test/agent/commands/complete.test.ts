@@ -43,7 +43,7 @@ test.each<[line: string, words: string[]]>([
   ['alerts --since 2h --state=o', ['open']],
   ['alerts --state=', ['open', 'learning', 'rate_limited', 'suppressed']],
   ['alerts --since ', []],
-  ['alerts ', []],
+  ['alerts ', ['list', 'ack', 'close', 'reopen']],
   ['exception add --dry', ['--dry-run']],
   ['exception add --field process.args user.name --re', ['--reason']],
   ['exception add --file ', []],
