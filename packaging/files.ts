@@ -122,11 +122,8 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
       compiled: true,
     },
 
-    {
-      to: '/usr/lib/systemd/system/stepparent.service',
-      from: join(checkout, 'systemd/stepparent.service'),
-      mode: 0o644,
-    },
+    { to: `${home}/on-alert`, from: join(checkout, 'packaging/root/on-alert'), mode: 0o755 },
+    ...all(join(checkout, 'systemd'), /\.(?:service|socket)$/, '/usr/lib/systemd/system'),
     { to: '/etc/logrotate.d/stepparent', from: join(checkout, 'packaging/root/logrotate'), mode: 0o644 },
     {
       to: '/usr/share/lintian/overrides/stepparent',

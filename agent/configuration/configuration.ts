@@ -210,6 +210,12 @@ export const configurationSchema = z.object({
     .object({
       journald: z.boolean().default(true).describe('Whether alerts are delivered to the journal.'),
       ndjson: z.boolean().default(true).describe('Whether alerts are appended to alerts.ndjson.'),
+      socket: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether each alert is handed to /etc/stepparent/on-alert, a command of yours. The unit stepparent-alert.socket, which must be enabled, starts it.',
+        ),
     })
     .describe('Where alerts go.'),
   log: z

@@ -196,6 +196,13 @@ export const healthChecks = [
         : [`alerts are not written: ${unwritable.directory} (${unwritable.code})`],
   },
   {
+    check: 'alert_command',
+    remedy:
+      'Check `systemctl status stepparent-alert.socket` and `journalctl -u "stepparent-alert@*"`; alerts wait in the database.',
+    logs: [],
+    find: (input) => undelivered(input, 'socket', 'alerts are not handed to /etc/stepparent/on-alert: '),
+  },
+  {
     check: 'recent_faults',
     remedy: 'Read the log of the agent (`journalctl -u stepparent`); the check is ok an hour after the last fault.',
     logs: ['ok'],

@@ -5,6 +5,7 @@ import type { Store } from '../../storage/store.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import type { Paths } from '../configuration/paths.ts';
 import { journaldListens } from '../journal/journal-entry.ts';
+import { openAlertSocketSink } from '../sinks/alert-socket.ts';
 import { openJournaldSink } from '../sinks/journald.ts';
 import { openNdjsonSink } from '../sinks/ndjson.ts';
 import type { Sink } from '../sinks/sink.ts';
@@ -15,9 +16,10 @@ import type { Log } from './log.ts';
 type Alerts = Configuration['alerts'];
 
 /** The names of the configured sinks, under which the outbox stores deliveries. */
-export const sinkNames = ({ journald, ndjson }: Alerts): string[] => [
+export const sinkNames = ({ journald, ndjson, socket }: Alerts): string[] => [
   ...(journald ? ['journald', 'stdout'] : []),
   ...(ndjson ? ['ndjson'] : []),
+  ...(socket ? ['socket'] : []),
 ];
 
 /**
@@ -27,7 +29,7 @@ export const sinkNames = ({ journald, ndjson }: Alerts): string[] => [
  */
 export function openDelivery(
   outbox: Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed'>,
-  { journald, ndjson }: Alerts,
+  { journald, ndjson, socket }: Alerts,
   paths: Pick<Paths, 'alerts' | 'logsDirectory'>,
   log: Log,
 ): Delivery {
@@ -45,6 +47,7 @@ export function openDelivery(
       ? [openJournaldSink(), openStdoutSink(process.stdout, () => isJournalFailing || !journaldListens())]
       : []),
     ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
+    ...(socket ? [openAlertSocketSink()] : []),
   ];
   return startDelivery({
     outbox,

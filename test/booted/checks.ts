@@ -397,6 +397,37 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'stepparent-alert.socket starts a command for each alert; one that fails waits, and status says so',
+    quick: true,
+    async run({ machine, must, once, status }) {
+      const command = '/etc/stepparent/on-alert';
+      const logged = 'journalctl -q -o cat -t stepparent-alert || [ $? = 1 ]';
+      const install = (name: string, file: string) =>
+        must(`cp ${program('deploy-a')} ${program(name)} && ${program(name)} ${given}/${file}`);
+      const write = (script: string) => must(`printf '#!/bin/sh\n${script}\n' >${command} && chmod 755 ${command}`);
+      await write('id -un >&2; sed "s/^/alert: /" >&2');
+      await must(`printf '[hunts]\ninterval = "1h"\n[alerts]\nsocket = true\n' >${mine}`);
+      await must('systemctl enable --now stepparent-alert.socket && systemctl restart stepparent.service');
+      await install('deploy-c', 'booted-one.deb');
+      const output = await once('the alert in the command', logged, (text) => text.includes('deploy-c'));
+      const [line = ''] = /(?<=^alert: ).*deploy-c.*/m.exec(output) ?? [];
+      expect(JSON.parse(line)).toMatchObject({ rule: { id: parentRule } });
+      expect(output).not.toMatch(/^root$/m);
+
+      await write('exit 3');
+      await install('deploy-d', 'booted-two.deb');
+      await once('the failure in the status', askStatus, (text) => text.includes('the command ended with 3'));
+      expect((await status()).health).toContainEqual(
+        expect.objectContaining({ check: 'alert_command', state: 'degraded' }),
+      );
+      await write('sed "s/^/again: /" >&2');
+      await once('the alert that waited', logged, (text) => /^again: .*deploy-d/m.test(text));
+      await once('the end of the failure', askStatus, (text) => !text.includes('the command ended with 3'));
+      expect((await machine.run('systemctl --failed --no-legend')).output).toBe('');
+      await must(`printf '[hunts]\ninterval = "1h"\n' >${mine} && systemctl restart stepparent.service`);
+    },
+  },
+  {
     name: 'a start with an invalid configuration fails with 78 and is not repeated',
     async run({ machine, must }) {
       const kept = await must(`cat ${mine}`);
@@ -512,6 +543,8 @@ export const checks: readonly Check[] = [
         /^\/root\/\.rpmdb /,
         // The checks of reloads use an invalid configuration and an invalid rule.
         /reason=.*(?:mine|broken)\.toml:\d+:\d+: /,
+        // The command for alerts that fails.
+        /sink=socket/,
         // On an emulated CPU a hunt, which has the lowest priority, may time out while other checks run; another check waits for a round
         // without an error.
         /\bhunt .*reason=".*\b60 s\b/,
@@ -537,7 +570,7 @@ export const checks: readonly Check[] = [
   {
     name: 'a purge removes every file of the package and every kernel probe',
     async run({ machine, must, traits: { traced } }) {
-      await must(`rm ${mine}; dpkg --purge stepparent`);
+      await must(`rm -f ${mine} /etc/stepparent/on-alert; dpkg --purge stepparent`);
       const unit = await machine.run('systemctl cat stepparent.service; systemctl is-active stepparent.service');
       expect(unit.code).not.toBe(0);
       const directories = ['/etc', '/var/lib', '/var/log', '/var/cache', '/run', '/usr/lib', '/usr/bin'];
