@@ -205,6 +205,8 @@ const stepparent: Stepparent = {
   },
   tampering: { before: '1', after: '0', restored: true },
   found: 'comparison',
+  gap: { reason: 'killed', seconds: 12 },
+  review: { alert: 'a1', rule: 'r1', state: 'closed', reason: 'OPS-12 "x"', user: alice, login_user: alice },
   lineage: [
     {
       entity_id: '01234567-2-2',

@@ -19,6 +19,7 @@ const steps = [
   'events',
   'package lists',
   "watch of dpkg's journal",
+  'run of the agent',
   'delivery',
   'database',
   'control socket',

@@ -39,6 +39,7 @@ import { type ObservedExec, observeExec, type PackageKnowledge } from '../../col
 import type { ProcessEntry } from '../../collectors/process/process.ts';
 import type { BootNs, ProcessRecord } from '../../collectors/process/process-record.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import { type AgentGap, describeStart } from '../../collectors/process/start-event.ts';
 import { openSurvivorCheck } from '../../collectors/process/survivors.ts';
 import { describeSurvivors } from '../../collectors/process/survivors-event.ts';
 import type { Provenance } from '../../collectors/provenance/provenance.ts';
@@ -159,6 +160,8 @@ export interface Pipeline {
   handleScriptAccess(access: ScriptAccess): void;
   /** Records an event about the agent itself. Rules do not read it. */
   recordHealth(event: StepparentEvent): void;
+  /** Handles the time before the start in which no agent ran. `pid` is the agent's own. */
+  handleGap(gap: AgentGap, pid: number): void;
   /** Reads what the package manager has installed. Must complete before the first file change. */
   prepare(): Promise<void>;
   /** Numbers of connections that became events, and that were dropped because of the rate limit. */
@@ -653,6 +656,13 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     },
     handleScriptAccess: readers.handleAccess,
     recordHealth,
+    handleGap(gap, pid) {
+      const event = attempt('the start of the agent could not be described', () =>
+        describeStart(gap, pid, { table, context }),
+      );
+      if (event !== undefined) void holdDescribed(event, undefined);
+      commitSoon();
+    },
     prepare: scripts.prepare,
     connections: () => ({ reported: connections.reported, dropped: connections.dropped }),
     executions: () => tracker.counts,

@@ -122,15 +122,20 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
     });
   });
   // A second signal has no effect: the stop takes some seconds at most. Below npm, Ctrl-C sends two signals.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
-  process.on('SIGHUP', () => (terminalIsGone() ? ending.abort() : reload()));
+  let why = 'the start failed';
+  const stop = (reason: string): void => {
+    if (!ending.signal.aborted) why = reason;
+    ending.abort();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+  process.on('SIGHUP', () => (terminalIsGone() ? stop('SIGHUP of a terminal that is gone') : reload()));
   let failed = false;
   for (const origin of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(origin, (error: unknown) => {
       failed = true;
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.error('unhandled error, stopping the agent', { origin, reason });
-      ending.abort();
+      stop('an unhandled error');
     });
   }
 
@@ -162,7 +167,7 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
   } catch (error) {
     if (error !== ending.signal.reason) throw error;
   } finally {
-    await agent?.stop();
+    await agent?.stop(why);
     setTimeout(() => exitNow(Number(process.exitCode ?? 1)), lingerMs).unref();
   }
   return failed ? 1 : 0;

@@ -29,6 +29,7 @@ import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { requirePrivateDirectory } from '../configuration/require-private-directory.ts';
 import { version } from '../version.ts';
 import { readAgentId } from './agent-id.ts';
+import { followRuns } from './agent-runs.ts';
 import type { AgentStatus } from './agent-status.ts';
 import { listenControl } from './control-socket.ts';
 import { type End, openEnd } from './end.ts';
@@ -47,6 +48,7 @@ import { openRequests, type Requests } from './requests.ts';
 import { recordScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
+import { stopReason } from './stop-reason.ts';
 import { watchPackageLists } from './watch-package-lists.ts';
 import { watchPackageSources } from './watch-package-sources.ts';
 import { watchPackages } from './watch-packages.ts';
@@ -67,9 +69,9 @@ export interface Agent {
   reload(): void;
   /**
    * Stops everything: commits all events, and removes the tracing instance from the kernel. Runs every step with a time limit and logs
-   * those that fail. Never rejects; a second call returns the first call's promise.
+   * those that fail. Never rejects; a second call returns the first call's promise. `why` is the cause, such as a signal.
    */
-  stop(): Promise<void>;
+  stop(why: string): Promise<void>;
 }
 
 /** The configuration, the paths and the log of an agent, and the callbacks of the process that starts it. */
@@ -132,7 +134,18 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
     });
     watchSelf({ every: timers.every, onFault: faults.note });
     requests.begin(openAnswers(start, storage, events, watches, hunts));
-    return { status: requests.status, reload: requests.reload, progress: events.sensor.progress, stop: end.run };
+    const { context, table, pipeline } = events;
+    return {
+      status: requests.status,
+      reload: requests.reload,
+      progress: events.sensor.progress,
+      stop(why) {
+        const reason = stopReason(why, table, context.userName);
+        log.info('stopping', { reason });
+        pipeline.recordHealth(healthEvent(context, 'agent-stopped', reason));
+        return end.run();
+      },
+    };
   } catch (error) {
     await end.run();
     throw error;
@@ -213,6 +226,16 @@ async function startCollecting(
     end.add('watch of the tracing instance', () => tracing.stop());
   }
   await unlessAborted(pipeline.prepare(), signal);
+  const run = followRuns({
+    store,
+    bootId: context.bootId,
+    nowMs: host.clock.nowMs,
+    timers,
+    log,
+    onGap: (gap) => pipeline.handleGap(gap, process.pid),
+    onFault: faults.note,
+  });
+  end.add('run of the agent', run.end);
   dpkgJournal.start(pipeline.dpkgUpdates);
   const ledger = openLedgerComparison({ store, pipeline, host, context, timers, onFault: faults.note });
   ledger.compare('dpkg');

@@ -112,4 +112,5 @@ export const eventClasses: readonly EventClass[] = [
   ...selectionActions.map((action) => eventClass('transaction', 'package', 'change', action)),
   eventClass('connection', 'network', 'connection', 'connection_attempted', ['start']),
   eventClass('survivors', 'process', 'info', 'processes-left-running'),
+  eventClass('start', 'process', 'info', 'agent-started'),
 ];

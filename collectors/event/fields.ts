@@ -9,9 +9,18 @@ import { inferredBases, unobservedReasons } from './reasons.ts';
 
 /**
  * The documents that can have a field: events of execs, files, connections and package transactions, the list of
- * processes that a transaction left running, health events, findings of hunts, or alerts only.
+ * processes that a transaction left running, starts of the agent, health events, findings of hunts, or alerts only.
  */
-export type EventKind = 'exec' | 'file' | 'connection' | 'transaction' | 'survivors' | 'health' | 'finding' | 'alert';
+export type EventKind =
+  | 'exec'
+  | 'file'
+  | 'connection'
+  | 'transaction'
+  | 'survivors'
+  | 'start'
+  | 'health'
+  | 'finding'
+  | 'alert';
 
 /** The type of a value in a document, by the Elasticsearch type of the field; a date is ISO 8601 in UTC. */
 interface Values {
@@ -66,7 +75,7 @@ export type Fields = { readonly [name: string]: Row | Group };
 const keysOf = <Table extends object>(table: Table): readonly (keyof Table)[] => Object.keys(table) as (keyof Table)[];
 
 /** Events of what happens on the host. */
-const observed = ['exec', 'file', 'connection', 'transaction', 'survivors'] as const;
+const observed = ['exec', 'file', 'connection', 'transaction', 'survivors', 'start'] as const;
 const always = [...observed, 'health', 'finding'] as const;
 const alertOnly = ['alert'] as const;
 
@@ -1029,6 +1038,44 @@ const stepparentFields = {
       reason: { type: 'keyword', about: 'What happened and why, in one clause' },
     },
   },
+  gap: {
+    about: 'The time before a start of the agent in which no agent ran',
+    on: ['start'],
+    fields: {
+      reason: {
+        type: 'keyword',
+        required: true,
+        values: ['stopped', 'killed', 'rebooted'],
+        journal: 'STEPPARENT_GAP_REASON',
+        about:
+          '`stopped`: the agent before was asked to stop; `killed`: it ended without a stop, by a signal, a crash or a lack of memory; `rebooted`: the host has booted since',
+      },
+      seconds: {
+        type: 'long',
+        unit: 'seconds',
+        required: true,
+        journal: 'STEPPARENT_GAP_SECONDS',
+        about: 'Length; after a kill from the last sign of life, which is at most a minute older than the end',
+      },
+    },
+  },
+  review: {
+    about: 'What a person decided about an alert',
+    on: ['health'],
+    fields: {
+      alert: { type: 'keyword', required: true, about: 'Id of the alert' },
+      rule: { type: 'keyword', required: true, about: 'Id of the rule or hunt of the alert' },
+      state: {
+        type: 'keyword',
+        required: true,
+        values: ['acknowledged', 'closed', 'open'],
+        about: '`acknowledged`: someone looks into it; `closed`: it is answered; `open`: it was opened again',
+      },
+      reason: { type: 'keyword', about: 'The reason that the person gave' },
+      user: { about: 'The effective user of the command', required: true, fields: identity },
+      login_user: { about: 'The user who logged in; absent without a login', fields: identity },
+    },
+  },
   unobserved: {
     type: 'flattened',
     holds: 'keyword',
@@ -1134,7 +1181,8 @@ export const fieldTable = {
       category: {
         type: 'keyword',
         list: true,
-        about: '`process`, `file`, `network`, `package`; `host` of a health event; `intrusion_detection` of a finding',
+        about:
+          '`process`, `file`, `network`, `package`; `host` of a health event, `configuration` of a review; `intrusion_detection` of a finding',
       },
       type: {
         type: 'keyword',
@@ -1146,7 +1194,7 @@ export const fieldTable = {
         type: 'keyword',
         journal: 'STEPPARENT_ACTION',
         about:
-          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `tracing-changed`, `tracing-read` of the agent’s tracing instance; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did, or `hold`, `unhold`; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
+          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `tracing-changed`, `tracing-read` of the agent’s tracing instance; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did, or `hold`, `unhold`; `processes-left-running`; `agent-started` after an earlier run; the change of a health event; `alert-acknowledged`, `alert-closed`, `alert-reopened`; `hunt-finding`, `alert-summary`',
       },
       outcome: {
         type: 'keyword',
@@ -1180,13 +1228,15 @@ export const fieldTable = {
       },
       start: {
         type: 'date',
-        on: ['transaction', 'alert'],
-        about: 'Beginning of a package transaction; time of the first alert of a summary',
+        on: ['transaction', 'start', 'alert'],
+        about:
+          'Beginning of a package transaction, or of the time without an agent; time of the first alert of a summary',
       },
       end: {
         type: 'date',
-        on: ['transaction', 'alert'],
-        about: 'End of a package transaction, absent if it was not observed; time of the last alert of a summary',
+        on: ['transaction', 'start', 'alert'],
+        about:
+          'End of a package transaction, or of the time without an agent; absent if it was not observed; time of the last alert of a summary',
       },
       duration: { type: 'long', unit: 'nanoseconds', on: ['transaction'], about: 'Duration of a package transaction' },
     },

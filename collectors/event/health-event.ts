@@ -10,6 +10,7 @@ export type HealthAction =
   | 'sensor-degraded'
   | 'store-set-aside'
   | 'configuration-reloaded'
+  | 'agent-stopped'
   | 'file-events-lost'
   | 'connections-lost'
   | 'script-reads-lost'

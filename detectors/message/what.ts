@@ -7,6 +7,7 @@ import type {
   TransactionFields,
 } from '../../collectors/event/event.ts';
 import { dpkgInfoDirectory } from '../../collectors/packages/tools.ts';
+import { durationText, unitMs } from '../duration.ts';
 import { named, programText, quoted } from './shown.ts';
 
 const commandBytes = 200;
@@ -37,7 +38,8 @@ function rootText({ stepparent: { place } }: StepparentEvent): string {
 function deedText(event: StepparentEvent, isBrief: boolean): string {
   const { destination, process, stepparent } = event;
   if (destination !== undefined) return connectionText(event, destination);
-  const { package: operation, script, transaction } = stepparent;
+  const { gap, package: operation, script, transaction } = stepparent;
+  if (gap !== undefined) return gapText(gap);
   if (transaction?.manager !== undefined) return transactionText(event, transaction, isBrief);
   if (transaction?.survivors !== undefined) return survivorsText(event, transaction);
   const verb = operation && operationVerbs[operation.operation];
@@ -51,6 +53,19 @@ function deedText(event: StepparentEvent, isBrief: boolean): string {
     return `ran ${scriptText(script.path)}${original}`;
   }
   return `ran ${commandText(process)}`;
+}
+
+const gapCauses = {
+  stopped: 'since it was stopped',
+  killed: 'since it was killed or ended by itself',
+  rebooted: 'since before the boot of the host',
+} as const;
+
+/** `started the agent, which had not run for 12 minutes since it was stopped`. */
+function gapText({ reason, seconds }: NonNullable<StepparentEvent['stepparent']['gap']>): string {
+  const unit = [unitMs.d, unitMs.h, unitMs.m].find((ms) => seconds * 1000 >= 2 * ms) ?? unitMs.s;
+  const length = durationText(Math.round((seconds * 1000) / unit) * unit);
+  return `started the agent, which had not run for ${length} ${gapCauses[reason]}`;
 }
 
 /**

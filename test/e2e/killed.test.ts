@@ -55,6 +55,30 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     await agent.stop();
   });
 
+  test('a kill is an alert of the next agent; a restart is an event, and so is the stop', async () => {
+    const agent = testAgent(scratch);
+    const gaps = async () =>
+      (await agent.events()).flatMap(({ stepparent: { gap } }) => (gap === undefined ? [] : [gap]));
+    await agent.start();
+    expect(await gaps()).toEqual([]);
+    await agent.stop();
+    await agent.start();
+    await until('the event of the restart', async () => (await gaps()).length === 1);
+    expect((await gaps())[0]?.reason).toBe('stopped');
+    const stops = (await agent.events()).filter(({ event }) => event.action === 'agent-stopped');
+    expect(stops.map(({ message }) => message)).toEqual(['SIGTERM']);
+    await agent.kill();
+    await agent.start();
+    const alerts = await until('the alert of the kill', async () => {
+      const listed = await agent.alerts();
+      return listed.some(({ rule }) => rule.id === 'agent-not-running') && listed;
+    });
+    expect(alerts.map(({ rule }) => rule.id)).toEqual(['agent-not-running']);
+    expect(alerts[0]?.stepparent.gap?.reason).toBe('killed');
+    expect(alerts[0]?.message).toMatch(/started the agent, which had not run for \d+ \w+ since it was killed/);
+    await agent.stop();
+  });
+
   test('many times, without journald, loses no alert of a learned term', {
     timeout: 400_000,
   }, async () => {

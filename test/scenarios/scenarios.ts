@@ -44,7 +44,7 @@ const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
 
 /** The rules about what is done to the agent. All others are about packages. */
-export const agentRules: readonly string[] = ['tracing-instance-tampered'];
+export const agentRules: readonly string[] = ['tracing-instance-tampered', 'agent-not-running'];
 
 /** A scenario in the session of a user who logs in over ssh and works in bash. */
 const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({

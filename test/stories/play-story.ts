@@ -26,6 +26,7 @@ import { noStartProbes } from '../../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
 import { openRecognizer } from '../../collectors/process/recognize-program.ts';
+import type { AgentGap } from '../../collectors/process/start-event.ts';
 import { openProvenance } from '../../collectors/provenance/provenance.ts';
 import { defaultAptDirectories } from '../../collectors/provenance/run-apt.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
@@ -90,7 +91,12 @@ export interface Step {
   change?: RecordedChange;
   access?: RecordedAccess;
   act?: RecordedAct;
+  /** A start of the agent after an earlier run; not recorded, but written by hand. */
+  gap?: { reason: AgentGap['reason']; seconds: number };
 }
+
+/** The agent's process on `plainHost`. */
+const agentPid = 2000;
 
 export interface Story {
   /** What happens, in one or two sentences. */
@@ -233,7 +239,7 @@ export async function playStory(story: Story, directory: string): Promise<Played
       story.watch === 'sources'
         ? await openStorySources({ host, store, pipeline, provenance }, timers, onFault)
         : undefined;
-    for (const { ns, records, noted, change, access, act, ...changed } of story.steps) {
+    for (const { ns, records, noted, change, access, act, gap, ...changed } of story.steps) {
       await passTime(host, ns);
       changeHost(host, changed);
       if (noted !== undefined) pipeline.noteFile(noted);
@@ -246,6 +252,10 @@ export async function playStory(story: Story, directory: string): Promise<Played
         }));
       } else if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
       if (act !== undefined) void pipeline.handleFileAct(host.clock.bootNs(), () => fileAct(host, writers, act));
+      if (gap !== undefined) {
+        const untilMs = host.clock.nowMs();
+        pipeline.handleGap({ reason: gap.reason, sinceMs: untilMs - gap.seconds * 1000, untilMs }, agentPid);
+      }
       if (access !== undefined) pipeline.handleScriptAccess({ seen: undefined, ...access, atNs: host.clock.bootNs() });
     }
     await passTime(host, host.clock.bootNs() + 6e9);
