@@ -30,7 +30,9 @@ test.each([
   ['baseline list', ['--config', '--json']],
 ])('stepparent %s takes %j', (path, flags) => {
   const command = commandAt(path);
-  const known = [...command.options, ...(defaultCommand(command)?.options ?? []), ...root.options].map(({ long }) => long);
+  const known = [...command.options, ...(defaultCommand(command)?.options ?? []), ...root.options].map(
+    ({ long }) => long,
+  );
   expect(known).toEqual(expect.arrayContaining(flags));
 });
 
