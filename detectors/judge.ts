@@ -4,9 +4,9 @@ import { alertId } from '../collectors/event/alert-id.ts';
 import type { FieldReader, FieldValue, StepparentEvent } from '../collectors/event/event.ts';
 import { readPath } from '../collectors/event/read-path.ts';
 import type { Scope } from '../collectors/event/scope.ts';
-import { type UserClass, userClassOf } from '../collectors/event/user-class.ts';
-import { pathOfScriptTerm, scriptTerm } from '../collectors/process/temporary-path.ts';
+import { userClassOf } from '../collectors/event/user-class.ts';
 import { buildAlert } from './alert.ts';
+import { coversValues, valuesOf } from './baseline-pattern.ts';
 import type { Exception } from './exceptions.ts';
 import { withFacts } from './facts/facts.ts';
 import type { CausedEvent, TermStanding } from './facts/term-standing.ts';
@@ -14,6 +14,7 @@ import { createNoMatchCache, recordReads } from './no-match-cache.ts';
 import type { LedgerEntry } from './package-ledger.ts';
 import type { Predicate } from './query/query.ts';
 import type { Rule, Verdict } from './rules/rule.ts';
+import { termsOf, unverifiedMark, userMarks } from './term.ts';
 
 /** An event as the judge reads it: complete, and described in full only where that is needed. */
 export interface Candidate {
@@ -59,6 +60,8 @@ export interface Match {
   alerting: boolean;
   /** The exception that covers the match: its alert is stored and counted, not delivered. */
   exception?: Exception;
+  /** Whether an allowed pattern, a text for each term field, covers the match. Absent: none does. */
+  isAllowedBy?(patterns: readonly string[]): boolean;
 }
 
 /** One event with its matches: the unit that is committed. */
@@ -92,36 +95,8 @@ export type Judge = (candidate: Candidate, cause?: CausedEvent) => JudgedEvent |
 /** Script indicators that a reason names. */
 const maxNamedFindings = 2;
 
-/** A term's value as text. Several values are one term, sorted, because their order has no meaning. */
-const termOf = (value: FieldValue): string | null => {
-  if (value === undefined) return null;
-  return Array.isArray(value) ? [...value].map(String).sort().join('\n') : String(value);
-};
-
-/** The field with the hash of a script, by the field with its path: without it, the path identifies the file. */
-export const hashFields: Readonly<Record<string, string>> = {
-  'process.parent.executable': 'process.parent.hash.sha256',
-  'stepparent.initiator.executable': 'stepparent.initiator.hash.sha256',
-  'stepparent.unowned_program.path': 'stepparent.unowned_program.sha256',
-  'stepparent.setuid_program.path': 'stepparent.setuid_program.sha256',
-};
-
-/** The term of a field. A script whose path does not identify it is known by its content. */
-function fieldTerm(field: string, read: FieldReader): string | null {
-  const term = termOf(read(field));
-  const hashField = hashFields[field];
-  if (term === null || hashField === undefined) return term;
-  const sha256 = read(hashField);
-  if (sha256 !== undefined) return scriptTerm(term, String(sha256));
-  // A file with a name of that form must not pass for a known script.
-  return pathOfScriptTerm(term) === undefined ? term : `${term} (path)`;
-}
-
 /** A matching rule's verdict, with the values of its terms. */
-export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({
-  rule,
-  terms: rule.termFields.map((field) => fieldTerm(field, read)),
-});
+export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({ rule, terms: termsOf(rule.termFields, read) });
 
 /** A rule that throws is reported and does not match; the other rules still run. */
 function isMatch(rule: Rule, read: FieldReader, onFault: OnRuleFault): boolean {
@@ -189,7 +164,18 @@ export function openJudge(policy: JudgePolicy, { classify, onFault }: JudgeDeps)
       const id = alertId(event.event.id, rule.id);
       return buildAlert({ event, verdict, state: 'open', id, exception });
     });
-    return { verdict, alert: known || !alerting ? undefined : alert, known, alerting, ...(exception && { exception }) };
+    const isAllowedBy = (patterns: readonly string[]): boolean => {
+      const marks = (verdict.terms[0] ?? '').slice(plain.terms[0]?.length ?? 0);
+      return coversValues(patterns, { values: valuesOf(event, rule.termFields), marks });
+    };
+    return {
+      verdict,
+      alert: known || !alerting ? undefined : alert,
+      known,
+      alerting,
+      ...(exception && { exception }),
+      isAllowedBy,
+    };
   }
 }
 
@@ -228,22 +214,16 @@ function once<T>(make: () => T): () => T {
  */
 const unverified = (verdict: Verdict): Verdict => ({
   ...verdict,
-  terms: verdict.terms.map((term, index) => (index === 0 ? `${term} (unverified)` : term)),
+  terms: verdict.terms.map((term, index) => (index === 0 ? `${term}${unverifiedMark}` : term)),
   remark: "not verified as the distribution's own program",
 });
-
-const termMarks: Readonly<Record<UserClass, string>> = {
-  root: '',
-  other: ' (not root)',
-  unobserved: ' (user not observed)',
-};
 
 /**
  * Users other than root cannot install packages on the host, and a user who was not observed may be one of them: they
  * get terms of their own. They add nothing to root's baseline, and their alerts hide none of root's.
  */
 function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
-  const mark = termMarks[userClassOf(event)];
+  const mark = userMarks[userClassOf(event)];
   // A file event without an observed writer says nothing about the user, so that its terms have no mark.
   const isMarked = verdict.rule.type === 'new_terms' || event.event.category?.includes('process') === true;
   const first = verdict.terms.findIndex((term) => term !== null);

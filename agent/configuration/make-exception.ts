@@ -4,11 +4,12 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
+import { foldPath } from '../../collectors/process/folded-path.ts';
 import { type Condition, type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
-import { hashFields } from '../../detectors/judge.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
+import { hashFields, isProgramField } from '../../detectors/term.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { localTime } from '../output/local-time.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -117,7 +118,15 @@ function conditionsOn(field: string, { document }: AlertRecord): Condition[] {
   }
   if (values.length > 64)
     throw new NoException(`${escapeText(field, chars)} has more than 64 values: choose another field`);
-  return [...new Set(values)].map((value) => ({ field, operator: 'is', values: [value] }));
+  return [...new Set(values)].map((value) => conditionOn(field, value));
+}
+
+/** A program with a random path never has the same path again. */
+function conditionOn(field: string, value: string): Condition {
+  const { text, isFolded } = foldPath(value);
+  return isFolded && isProgramField(field)
+    ? { field, operator: 'matches', values: [text] }
+    : { field, operator: 'is', values: [value] };
 }
 
 /** `expires` in TOML. A date stays a date, so that the file shows it as it was given. */

@@ -373,8 +373,7 @@ const stepparentFields = {
       executable: {
         type: 'keyword',
         journal: 'STEPPARENT_INITIATOR',
-        about:
-          'Path of the initiator; for an interpreter, of its script. `*` replaces the changing part of a temporary name',
+        about: 'Path of the initiator; for an interpreter, of its script',
       },
       origin: {
         type: 'keyword',

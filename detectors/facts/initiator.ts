@@ -7,7 +7,7 @@ import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { afterLinker, isDynamicLinker } from '../../collectors/process/dynamic-linker.ts';
 import { isInterpreter, parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 import { mayInstall } from './installing-command.ts';
-import { findOrigin, type InitiatedEvent, unitInOrigin } from './origin.ts';
+import { findOrigin, type InitiatedEvent } from './origin.ts';
 import { isPackageProgram } from './package-operation.ts';
 
 /** Directories of the distribution's programs. The last two hold Ubuntu's sudo and coreutils written in Rust. */
@@ -33,33 +33,6 @@ const wrappers: ReadonlySet<string> = new Set([
 
 /** Package tools with paths of their own. */
 const wrapperPaths: ReadonlySet<string> = new Set(wrapperTools.flatMap(({ paths = [] }) => paths));
-
-/** Parts of a script's path that change with each run: with them in its name, every run would have a new initiator. */
-const changingNames: readonly (readonly [RegExp, string])[] = [
-  [/(?<=\/ansible-tmp-)[\d.-]+(?=\/)/, '*'],
-  [/(?<=\/rpm-tmp\.)\w{6}$/, '*'],
-  // mktemp(1)
-  [/(?<=\/tmp\.)[A-Za-z0-9]{10}(?=\/|$)/, '*'],
-  // Versions of programs that update themselves
-  [/(?<=\/(?:claude|cursor-agent)\/versions\/)\d[\w.-]*(?=\/|$)/, '*'],
-  [/(?<=\/bin\.)[\d.]+(?=\/Runner\.Worker$)/, '*'],
-];
-
-/** `stepparent.initiator.executable` in the form that is compared: with `*` for the parts that change with each run. */
-export const stableExecutable = (file: string): string =>
-  changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), file);
-
-/**
- * An initiator's executable or origin without the `*` that `stableExecutable` and `stableOrigin` write, and without the
- * name of a unit.
- */
-export const withoutStableStars = (text: string): string =>
-  text
-    .replace(
-      /(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=\/versions\/)\*(?=\/|$)|(?<=\/bin\.)\*(?=\/)/g,
-      '',
-    )
-    .replace(unitInOrigin, '');
 
 /** PATH_MAX: a longer text is not a path. */
 const maxPathBytes = 4096;
@@ -128,7 +101,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
 
   const uncertainty = passed.slice(0, index + 1).find(({ uncertainty }) => uncertainty !== undefined)?.uncertainty;
   if (uncertainty !== undefined) found.inferred[field] = uncertainty;
-  const executable = stableExecutable(program.path);
+  const executable = program.path;
   const sha256 = step.temporary_script?.path === program.path ? step.temporary_script.sha256 : undefined;
   const steps = lineage.map((one, position) => ({
     step: one,

@@ -51,7 +51,7 @@ describe('terms', () => {
     [
       'a name that looks like such a term is none',
       { [parent]: '/tmp/* (sha256 0123456789abcdef)', [initiator]: '/tmp/x (sha256 0)' },
-      ['/tmp/* (sha256 0123456789abcdef) (path)', '/tmp/x (sha256 0)'],
+      ['/tmp/\\* (sha256 0123456789abcdef) (path)', '/tmp/x (sha256 0)'],
     ],
   ])('%s', (_, values, terms) => {
     const rule = exampleRule({ termFields: [parent, initiator] });

@@ -1,12 +1,13 @@
 // Programs with unique paths, so that each value in the baseline belongs to one test.
 
-import { copyFileSync, mkdtempSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { uniqueDirectory } from './private-host.ts';
 import { type Ended, run } from './run-agent.ts';
 
 /** Makes a copy of `program` in a directory of its own below `scratch`; returns its path. */
 export function copyOf(scratch: string, program: string, name: string): string {
-  const copy = join(mkdtempSync(join(scratch, 'bin-')), name);
+  const copy = join(uniqueDirectory(scratch, 'bin-'), name);
   copyFileSync(program, copy);
   return copy;
 }

@@ -1,7 +1,8 @@
 // A private host for the tests of this directory. Package databases, logs and the journal's socket are scratch copies in the test's own
 // mount namespace: real package tools run at their real paths and do not change the machine.
 
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -18,9 +19,19 @@ export const endToEndMissing: string | undefined = unmet(
   missingTools('dpkg', 'dpkg-deb', 'unshare', 'setpriv'),
 );
 
+const letters = 'abcdefghijklmnopqrstuvwxyz';
+
+/** Makes a directory whose name ends in a word, so that programs in it are terms with their whole path: what looks random is left out. */
+export function uniqueDirectory(parent: string, prefix: string): string {
+  const word = Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('');
+  const directory = join(parent, `${prefix}${word}`);
+  mkdirSync(directory, { mode: 0o700 });
+  return directory;
+}
+
 /** Makes a directory that is removed after the file's tests. */
 export function scratchDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
+  const directory = uniqueDirectory(tmpdir(), 'stepparent-e2e-');
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }

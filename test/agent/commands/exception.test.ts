@@ -197,6 +197,20 @@ test('add compares the content of a script whose path does not occur again', asy
   expect(out).toContain(`when      process.parent.hash.sha256 is "${sha256}"\n`);
 });
 
+test('add compares the fixed parts of a program whose path does not occur again', async () => {
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
+  const event = exampleEvent('program', nowMs);
+  const whole = { ...event, process: { ...event.process, parent: { executable: '/tmp/build-aB3dE6/tool' } } };
+  const verdict = exampleJudged(whole, { rule: exampleRule({ id: 'a-rule' }), terms: ['/tmp/build-*/tool (cron)'] });
+  store.record([{ event: whole, scope: '', verdicts: [verdict] }], nowMs);
+  const alert = [...store.listAlerts()].find((each) => each.terms[0] === '/tmp/build-*/tool (cron)');
+  store.close();
+  const { code, out } = await runException('add', '--from', alert?.id ?? '', '--dry-run');
+  expect(code).toBe(0);
+  expect(out).toContain('when      process.parent.executable matches "/tmp/build-*/tool"\n');
+  expect(out).toContain('would suppress 1 of ');
+});
+
 test('add writes nothing without --yes and without a terminal', async () => {
   const { code, err } = await runException('add', '--from', idOf(0));
   expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes the file without asking\n' });

@@ -1,7 +1,7 @@
 // Values that no term can have, and near misses that a term can have.
 
 import { expect, test } from 'vitest';
-import { termFault } from '../../../agent/configuration/term-fault.ts';
+import { baselinePatternFault, isPattern, termFault } from '../../../agent/configuration/term-fault.ts';
 
 const executable = 'process.parent.executable';
 const initiator = 'stepparent.initiator.executable';
@@ -24,7 +24,14 @@ test.each<[field: string, value: string, fault: RegExp]>([
   [executable, '/opt/../usr/bin/x', /^is written as \/usr\/bin\/x$/],
   [initiator, '/opt/*/install.sh', /^is a pattern/],
   [initiator, '/tmp/tmp.AbCdEfGhIj/*.sh', /^is a pattern/],
-  [initiator, '/tmp/tmp.AbCdEfGhIj/install.sh', /^is written as \/tmp\/tmp\.\*\/install\.sh$/],
+  [
+    initiator,
+    '/tmp/tmp.AbCdEfGhIj/install.sh',
+    /^has parts that are new .* its pattern is \/tmp\/tmp\.\*\/install\.sh$/,
+  ],
+  [executable, '/tmp/script_4711.sh', /^has parts that are new .* its pattern is \/tmp\/script_\*\.sh$/],
+  [initiator, '/tmp/tmp.*/install.sh', /^is a pattern/],
+  [initiator, '/var/tmp/rpm-tmp.*', /^is a pattern/],
   [origin, 'unit run-r0123abcd.service', /^is written as unit run-\*\.service$/],
   [origin, 'ssh as *', /^is a pattern/],
   [executable, '/usr/bin/{a,b}', /^is a pattern/],
@@ -49,11 +56,9 @@ test.each<[field: string, value: string]>([
   [executable, '/usr/bin/apt-get (unverified)'],
   [executable, '/opt/a b.sh'],
   [executable, '/dev/fd/5'],
+  ['file.path', '/tmp/script_4711.sh'],
   [executable, '/tmp/* (sha256 0123456789abcdef)'],
   [initiator, '/srv/app/releases/*/install.sh (sha256 0123456789abcdef)'],
-  [initiator, '/tmp/tmp.*/install.sh'],
-  [initiator, '/var/tmp/rpm-tmp.*'],
-  [initiator, '/home/a/.ansible/tmp/ansible-tmp-*/m.py'],
   [origin, 'unit run-*.service'],
   [origin, 'user unit app-*.scope of alice'],
   [origin, 'ssh as alice'],
@@ -69,4 +74,50 @@ test.each<[field: string, value: string]>([
   ['stepparent.exec.filename', './x'],
 ])('%s %j can be', (field, value) => {
   expect(termFault(field, value)).toBeUndefined();
+});
+
+test.each<[field: string, value: string, is: boolean]>([
+  [executable, '/tmp/script_*.sh', true],
+  [executable, '/opt/x?/y', true],
+  [executable, '/tmp/script_*.sh (not root)', true],
+  [executable, '/opt/x', false],
+  // The agent writes these itself.
+  [executable, '/tmp/* (sha256 0123456789abcdef)', false],
+  [executable, '/tmp/script_*.sh (ssh as alice)', false],
+  [executable, '/tmp/script_*.sh (ssh as alice) (not root)', false],
+  [executable, '/opt/a\\*b', false],
+  [origin, 'unit run-*.service', false],
+  [origin, 'ssh as *', true],
+  [origin, 'unit x.service', false],
+  // No wildcards
+  [executable, '/opt/[ab]', false],
+  ['process.args', '*', false],
+])('%s %j is a pattern: %s', (field, value, is) => {
+  expect(isPattern(field, value)).toBe(is);
+});
+
+test.each<[field: string, value: string, fault: RegExp]>([
+  [executable, '*', /^is not an absolute path$/],
+  [executable, '*/install.sh', /^is not an absolute path$/],
+  [executable, '/*', /^is too general: it needs at least 4 characters/],
+  [executable, '/*/*/*', /^is too general/],
+  [executable, '/????????', /^is too general/],
+  [executable, '/tmp/*', /^is too general/],
+  [executable, '/* (not root)', /^is too general/],
+  [executable, '/opt//x-*', /^is written as \/opt\/x-\*$/],
+  [executable, `/opt/${'x'.repeat(508)}*`, /^is longer than 512 characters$/],
+  [origin, '*', /^is too general/],
+  [origin, 'a?*', /^is too general/],
+])('the baseline takes no pattern %s %j %s', (field, value, fault) => {
+  expect(baselinePatternFault(field, value)).toMatch(fault);
+});
+
+test.each<[field: string, value: string]>([
+  [executable, '/opt/b*'],
+  [executable, '/tmp/script_*.sh'],
+  [executable, '/tmp/script_*.sh (not root)'],
+  [executable, `/opt/${'x'.repeat(506)}*`],
+  [origin, 'ssh as *'],
+])('the baseline takes the pattern %s %j', (field, value) => {
+  expect(baselinePatternFault(field, value)).toBeUndefined();
 });

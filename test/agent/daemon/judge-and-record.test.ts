@@ -183,6 +183,7 @@ describe('an exec', () => {
               alert: expect.any(Function),
               known: false,
               alerting: true,
+              isAllowedBy: expect.any(Function),
             },
           ],
         },
