@@ -27,6 +27,8 @@ export const limits = {
   /** A delivery that is postponed by more than this is due at once, because the clock was set back. */
   longestDelayMs: hourMs,
   termsPerRule: 100_000,
+  /** Each match of a rule is compared with all its patterns. */
+  patternsPerRule: 64,
   /** How long a row of a hunt counts as known after the hunt last found it. */
   huntRowMs: 90 * dayMs,
   eventDays: 14,

@@ -7,6 +7,7 @@ import { pruneDigests } from './package-digests.ts';
 import { pruneLedger } from './package-ledger.ts';
 import { pruneScripts } from './scripts.ts';
 import { pruneSharedRows } from './shared-rows.ts';
+import { isPrunable } from './terms.ts';
 import { pruneContents } from './watched-contents.ts';
 
 /** The bounds of retention; an absent one has its default. */
@@ -92,7 +93,7 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
-       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND origin <> 'allowed' LIMIT ${rows})`,
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND ${isPrunable} LIMIT ${rows})`,
   );
   const correctTerms = db.prepare(
     `UPDATE terms SET last_ms = ? WHERE (rule_id, scope, terms) IN (

@@ -14,7 +14,7 @@ import { limits } from './limits.ts';
 import { prepareLedger } from './package-ledger.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
 import type { AlertRecord } from './records.ts';
-import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
+import { type EventTimes, isAllowed, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 /** The outcome of one committed batch. */
 export interface Recorded {
@@ -54,6 +54,13 @@ export function prepareRecord(
       if (learnable) terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), times);
       return;
     }
+    // Before exceptions: a term that the operator allows permanently needs none.
+    const pattern = learnable && match.isAllowedBy && terms.findPattern(rule.id, judgedEvent.scope, match.isAllowedBy);
+    const patternRow = pattern ? terms.find(pattern) : undefined;
+    if (pattern && patternRow !== undefined) {
+      terms.learn(pattern, patternRow, 'pattern', times);
+      return;
+    }
     const learning = isLearning(times.eventMs, times.nowMs);
     const alert: NewAlert = {
       ruleId: rule.id,
@@ -64,8 +71,7 @@ export function prepareRecord(
       learning,
       document,
     };
-    // A term that the operator allows permanently needs no exception.
-    if (exception !== undefined && row?.origin !== 'allowed') {
+    if (exception !== undefined && !isAllowed(row)) {
       storeSuppressed(exception.id, key, alert, times);
       return;
     }
@@ -119,7 +125,7 @@ export function prepareRecord(
 }
 
 function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolean {
-  return row !== undefined && (row.origin === 'allowed' || row.last_ms > times.eventMs - rule.windowMs);
+  return row !== undefined && (isAllowed(row) || row.last_ms > times.eventMs - rule.windowMs);
 }
 
 /**

@@ -36,9 +36,9 @@ export interface AlertReview {
 
 /**
  * How a term got into the baseline: by an alert, learning mode, a known-terms list, `baseline allow`, a match in a
- * container, or the first run of a hunt on this database.
+ * container, or the first run of a hunt on this database. A `pattern` is allowed by `baseline allow` for each term that it covers.
  */
-export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'container' | 'first-run';
+export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'pattern' | 'container' | 'first-run';
 
 /**
  * One row of the baseline. Times are those of the first and last sighting, or of `baseline allow` if the term was never

@@ -61,7 +61,7 @@ import { type AlertCount, countAlerts, readStatus, type StoreStatus } from './st
 import { StoreError, storeError } from './store-error.ts';
 import { DamagedRow } from './stored-json.ts';
 import { summarize } from './summaries.ts';
-import { allowTerm, removeTerm } from './terms.ts';
+import { allowPattern, allowTerm, removeTerm } from './terms.ts';
 import {
   countTransactionEvents,
   type IncidentFilter,
@@ -219,7 +219,7 @@ export class Store extends StoreReader {
   readonly #sinks: readonly string[];
   #setAside: SetAside | undefined;
   #damage: string | undefined;
-  /** Statements are prepared once for each database. */
+  /** Statements are prepared once for each database. What `#record` knows of patterns ends with an edit of them by this object. */
   #record: ReturnType<typeof prepareRecord> | undefined;
   #scripts: ReturnType<typeof prepareScripts> | undefined;
   #contents: ReturnType<typeof prepareContents> | undefined;
@@ -327,12 +327,19 @@ export class Store extends StoreReader {
    * Removes a term from the baseline, so that its next match raises an alert. False: the term was not in the baseline.
    */
   removeTerm(ruleId: string, scope: string, terms: readonly string[]): boolean {
+    this.#record = undefined;
     return this.run((db) => removeTerm(db, [ruleId, scope, JSON.stringify(terms)]));
   }
 
   /** Allows a term permanently, whether or not it is in the baseline. */
   allowTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
     this.run((db) => allowTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
+  }
+
+  /** Allows all terms that the patterns cover, one for each term field. False: the rule has too many patterns. */
+  allowPattern(ruleId: string, scope: string, patterns: readonly string[], nowMs: number): boolean {
+    this.#record = undefined;
+    return this.run((db) => allowPattern(db, [ruleId, scope, JSON.stringify(patterns)], nowMs));
   }
 
   /**

@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
 import type { TermOrigin } from './records.ts';
+import { parseStored } from './stored-json.ts';
 
 /** `terms` is JSON: a list of texts, null where a value was not observed. */
 export type TermKey = [ruleId: string, scope: string, terms: string];
@@ -26,6 +27,8 @@ export interface Terms {
   /** Must be called at the start of each transaction, because cached rows may have changed. */
   begin(): void;
   find(key: TermKey): TermRow | undefined;
+  /** An allowed pattern of the rule that covers a match; `covers` is called with each until it returns true. */
+  findPattern(ruleId: string, scope: string, covers: (patterns: readonly string[]) => boolean): TermKey | undefined;
   /** Records a sighting; `row` is the result of `find`. If the rule has too many terms, the oldest one is deleted. */
   learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, times: EventTimes): void;
   remove(key: TermKey): void;
@@ -38,6 +41,11 @@ export interface Terms {
  * terms that retention deletes in the meantime, so a rule may lose its oldest terms too early by that number.
  */
 const recountMs = 60_000;
+
+/** Terms that an operator has added: only the operator removes them. */
+const keptOrigins: readonly TermOrigin[] = ['allowed', 'pattern'];
+/** In SQL: the term may be deleted to make room, or when it was not seen for long. */
+export const isPrunable = `origin NOT IN (${keptOrigins.map((origin) => `'${origin}'`).join(', ')})`;
 
 /** Prepares the statements; the functions must be called within a transaction. */
 export function prepareTerms(db: Database): Terms {
@@ -53,8 +61,13 @@ export function prepareTerms(db: Database): Terms {
   );
   const dropOldest = db.prepare(
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
-       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'allowed' ORDER BY last_ms LIMIT 1)`,
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND ${isPrunable} ORDER BY last_ms LIMIT 1)`,
   );
+  const listPatterns = db
+    .prepare<[string, string, number], string>(
+      "SELECT terms FROM terms WHERE rule_id = ? AND scope = ? AND origin = 'pattern' LIMIT ?",
+    )
+    .pluck();
   const remove = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
   /**
    * Number of terms of each rule that learned one: the count at `countedMs`, in milliseconds since 1970, plus the
@@ -65,6 +78,18 @@ export function prepareTerms(db: Database): Terms {
   const readVersion = db.prepare<[], number>('SELECT data_version FROM pragma_data_version').pluck();
   let version: number | undefined;
   let isEnded = true;
+  /** Of each rule and scope that had a match. */
+  const patterns = new Map<string, { text: string; patterns: readonly string[] }[]>();
+  const patternsOf = (ruleId: string, scope: string) => {
+    const name = `${ruleId}\0${scope}`;
+    let known = patterns.get(name);
+    if (known === undefined) {
+      const texts = listPatterns.all(ruleId, scope, limits.patternsPerRule);
+      known = texts.map((text) => ({ text, patterns: parseStored<string[]>(text) }));
+      patterns.set(name, known);
+    }
+    return known;
+  };
   const countOf = (ruleId: string, nowMs: number): { terms: number; countedMs: number } => {
     const known = counts.get(ruleId);
     if (known !== undefined && Math.abs(nowMs - known.countedMs) < recountMs) return known;
@@ -85,7 +110,10 @@ export function prepareTerms(db: Database): Terms {
     begin() {
       const now = readVersion.get();
       // A transaction that did not end was rolled back.
-      if (!isEnded || now !== version) counts.clear();
+      if (!isEnded || now !== version) {
+        counts.clear();
+        patterns.clear();
+      }
       version = now;
       isEnded = false;
       cached.clear();
@@ -97,6 +125,10 @@ export function prepareTerms(db: Database): Terms {
       const row = find.get(...key);
       if (row !== undefined) cached.set(name, { key, row, sightings: 0 });
       return row;
+    },
+    findPattern(ruleId, scope, covers) {
+      const found = patternsOf(ruleId, scope).find((each) => covers(each.patterns));
+      return found && [ruleId, scope, found.text];
     },
     learn(key, row, origin, times) {
       const known = row && cached.get(key.join('\0'));
@@ -131,6 +163,23 @@ export function prepareTerms(db: Database): Terms {
 /** Removes a term from the baseline; the agent may be running. False: the term was not in the baseline. */
 export function removeTerm(db: Database, key: TermKey): boolean {
   return db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?').run(...key).changes > 0;
+}
+
+/** Whether an operator allows the term. */
+export const isAllowed = (row: Pick<TermRow, 'origin'> | undefined): boolean =>
+  row !== undefined && keptOrigins.includes(row.origin);
+
+/** Allows all terms that the patterns cover. False: the rule has `limits.patternsPerRule` patterns. The agent may be running. */
+export function allowPattern(db: Database, key: TermKey, nowMs: number): boolean {
+  const { changes } = db
+    .prepare(
+      `INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin)
+       SELECT ?, ?, ?, ?, ?, 0, 'pattern'
+       WHERE (SELECT count(*) FROM terms WHERE rule_id = ? AND origin = 'pattern') < ?
+       ON CONFLICT DO UPDATE SET origin = 'pattern'`,
+    )
+    .run(...key, nowMs, nowMs, key[0], limits.patternsPerRule);
+  return changes > 0;
 }
 
 /** Allows a term permanently; the agent may be running. */

@@ -4,7 +4,7 @@ import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Exception } from '../../detectors/exceptions.ts';
 import type { StoreReader } from '../../storage/store.ts';
 import { conditionText, expiryText } from '../configuration/exception-text.ts';
-import { previewException } from '../query/preview-exception.ts';
+import { previewException, type SuppressionPreview } from '../query/preview-exception.ts';
 import { labelLines } from './label-lines.ts';
 import { localTime } from './local-time.ts';
 import { shownMessage } from './shown-message.ts';
@@ -26,8 +26,11 @@ export function describeException(exception: Exception): string[] {
 }
 
 /** The number of stored alerts that the exception would suppress, by state, and the newest five of them, escaped. */
-export function describeSuppressed(store: StoreReader, exception: Exception): string[] {
-  const { stored, states, matches, newest } = previewException(store, exception);
+export const describeSuppressed = (store: StoreReader, exception: Exception): string[] =>
+  describePreview(previewException(store, exception));
+
+/** A preview as lines, escaped. */
+export function describePreview({ stored, states, matches, newest }: SuppressionPreview): string[] {
   const covered = Object.values(states).reduce((sum, count) => sum + count, 0);
   const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);
   return [

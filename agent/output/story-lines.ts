@@ -5,9 +5,11 @@ import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
 import { inferredBases, unobservedReasons } from '../../collectors/event/reasons.ts';
+import { foldPath } from '../../collectors/process/folded-path.ts';
 import type { Incident, IncidentStep } from '../../detectors/incident.ts';
 import { subjectText } from '../../detectors/message/who.ts';
 import { outcomeOf } from '../../detectors/query/conditions.ts';
+import { isProgramField } from '../../detectors/term.ts';
 import type { AlertRecord, TermRecord } from '../../storage/records.ts';
 import { severityColours, severityOf } from '../configuration/severity.ts';
 import type { Story } from '../query/read-story.ts';
@@ -350,14 +352,28 @@ function ruleLines({ alert: { document, ruleId }, rule }: Story): string[] {
 const termText = ({ terms, lastMs, count }: TermRecord): string =>
   `${terms.map((term) => (term === null ? '(not observed)' : shown(term))).join(', ')} (×${count}, last ${localTime(lastMs)})`;
 
-function baselineLines({ alert, rule, baseline: { count, newest, own } }: Story): string[] {
+function baselineLines({ alert, rule, baseline: { count, newest, own, pattern } }: Story): string[] {
   if (rule?.type !== 'new_terms') return [];
   const value = alert.terms.map((term) => (term === null ? '(not observed)' : shown(term))).join(', ');
   return [
     `${value}: ${own === undefined ? 'not known' : `known since ${localTime(own.firstMs)} (${own.origin}), ×${own.count}`}`,
+    ...foldedLines(alert, rule.termFields),
+    ...(pattern === undefined ? [] : [`allowed by the pattern ${termText(pattern)}`]),
     `${count === 0 ? 'no other value' : `${count} other ${count === 1 ? 'value' : 'values'}`} known before`,
     ...newest.map((term) => `  ${termText(term)}`),
   ];
+}
+
+/** The paths of which a part does not count, since it is new in each run. */
+function foldedLines({ document, terms }: AlertRecord, termFields: readonly string[]): string[] {
+  return termFields.flatMap((field, index) => {
+    const value = readPath(document, field);
+    if (typeof value !== 'string' || !isProgramField(field)) return [];
+    const { text, isFolded } = foldPath(value);
+    return isFolded && terms[index]?.startsWith(text)
+      ? [`"*" in ${shown(text)} is a part that is new in each run: here ${shown(value)}`]
+      : [];
+  });
 }
 
 function relatedLines({ related }: Story): string[] {

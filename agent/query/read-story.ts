@@ -1,6 +1,7 @@
 // Reads everything about one alert from the store: its incident, packages, baseline and related alerts.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { coversAlert } from '../../detectors/baseline-pattern.ts';
 import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import type { AlertRecord, TermRecord } from '../../storage/records.ts';
@@ -16,8 +17,8 @@ export interface Story {
   rule: Rule | undefined;
   /** What the transaction did to packages, as far as such events are stored. */
   packages: Packages;
-  /** The terms of the rule that were in the baseline before the alert. */
-  baseline: { count: number; newest: TermRecord[]; own: TermRecord | undefined };
+  /** The terms of the rule that were in the baseline before the alert; `pattern`: one that is allowed and covers the alert. */
+  baseline: { count: number; newest: TermRecord[]; own: TermRecord | undefined; pattern?: TermRecord };
   /** Alerts of the same transaction, session, script or file, the nearest in time first. */
   related: AlertRecord[];
 }
@@ -90,15 +91,27 @@ export function readStory(
     isAlive,
   });
   if (incident === undefined) throw new Error('an incident has an alert');
-  return { alert, incident, rule, packages, baseline: readBaseline(store, alert), related: readRelated(store, alert) };
+  return {
+    alert,
+    incident,
+    rule,
+    packages,
+    baseline: readBaseline(store, alert, rule),
+    related: readRelated(store, alert),
+  };
 }
 
-function readBaseline(store: StoreReader, { ruleId, scope, terms, firstMs }: AlertRecord): Story['baseline'] {
+function readBaseline(store: StoreReader, alert: AlertRecord, rule: Rule | undefined): Story['baseline'] {
+  const { ruleId, scope, terms, firstMs } = alert;
   const key = JSON.stringify(terms);
   const newest: TermRecord[] = [];
   let count = 0;
   let own: TermRecord | undefined;
+  let pattern: TermRecord | undefined;
+  const isCovering = ({ origin, terms: patterns }: TermRecord): boolean =>
+    rule !== undefined && origin === 'pattern' && coversAlert(patterns.map(String), alert, rule.termFields);
   for (const term of store.listTerms({ ruleId, scope })) {
+    if (isCovering(term)) pattern = term;
     if (JSON.stringify(term.terms) === key) own = term;
     else if (term.firstMs < firstMs) {
       count++;
@@ -106,7 +119,7 @@ function readBaseline(store: StoreReader, { ruleId, scope, terms, firstMs }: Ale
       if (newest.length > maxNewest) newest.pop();
     }
   }
-  return { count, newest, own };
+  return { count, newest, own, ...(pattern && { pattern }) };
 }
 
 /** What two related alerts have in common. */

@@ -292,6 +292,7 @@ describe('set aside', () => {
       failed: () => store.failed([1], start),
       removeTerm: () => store.removeTerm('rule', '', ['a']),
       allowTerm: () => store.allowTerm('rule', '', ['a'], start),
+      allowPattern: () => store.allowPattern('rule', '', ['a*'], start),
       knownFiles: () => [...store.knownFiles('/a')],
       saveKnownFiles: () => store.saveKnownFiles('/a', [], []),
       forgetDirectories: () => store.forgetDirectories('/a', new Set()),

@@ -18,9 +18,9 @@ interface RemoveOptions extends GlobalOptions {
 
 export const remove = (): Command =>
   defineCommand('remove')
-    .description('remove a term from the baseline')
+    .description('remove a term or a pattern from the baseline')
     .argument('<rule>', 'id of a rule, or hunt:NAME')
-    .argument('<term...>', 'value of each term field of the rule, in order')
+    .argument('<term...>', 'value of each term field of the rule, in order, or a pattern')
     .addOption(placeOption())
     .action(action(removeTerm));
 
@@ -28,7 +28,7 @@ const lineChars = 1000;
 
 /** Returns true if the term was in the baseline. */
 async function removeTerm({ config, place = 'host' }: RemoveOptions, rule: string, terms: string[]): Promise<boolean> {
-  const { baselineTermFault } = await import('../../configuration/baseline-term.ts');
+  const { checkBaselineTerm } = await import('../../configuration/baseline-term.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const scope = scopeNamed(place);
   return await withStore(config, (store) => {
@@ -37,8 +37,8 @@ async function removeTerm({ config, place = 'host' }: RemoveOptions, rule: strin
       console.error('removed: the next match raises an alert, unless the term is a known package front end');
       return true;
     }
-    const fault = baselineTermFault(store, readConfiguration(config), { rule, terms, scope });
-    if (fault !== undefined) console.error(`stepparent: ${escapeText(fault, lineChars)}`);
+    const checked = checkBaselineTerm(store, readConfiguration(config), { rule, terms, scope });
+    if (checked.kind === 'fault') console.error(`stepparent: ${escapeText(checked.fault, lineChars)}`);
     else console.error('no such term in the baseline; see `stepparent baseline list`');
     return false;
   });

@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { allowedDuration } from '../../../agent/configuration/duration.ts';
 import { unknownField } from '../../../agent/configuration/rule-warnings.ts';
-import { termFault } from '../../../agent/configuration/term-fault.ts';
+import { baselinePatternFault, termFault } from '../../../agent/configuration/term-fault.ts';
 import { formatStatus } from '../../../agent/daemon/agent-status.ts';
 import { listenControl } from '../../../agent/daemon/control-socket.ts';
 import { localTime } from '../../../agent/output/local-time.ts';
@@ -536,10 +536,10 @@ test('baseline: list, allow, remove', async () => {
   // A value that cannot be a term is neither allowed nor reported as removed.
   const before = (await stepparent('baseline', 'list', '--json')).out;
   for (const command of ['allow', 'remove']) {
-    expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_*.sh')).toEqual({
+    expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_[12].sh')).toEqual({
       code: 1,
       out: '',
-      err: `stepparent: process.parent.executable "/tmp/x_*.sh" ${termFault('process.parent.executable', '/tmp/x_*.sh')}; use an exception with the operator "matches": stepparent.toml(5)\n`,
+      err: `stepparent: process.parent.executable "/tmp/x_[12].sh" ${termFault('process.parent.executable', '/tmp/x_[12].sh')}; use "*" and "?" only, and only for terms of rules\n`,
     });
     expect(await stepparent('baseline', command, 'a-rule', '')).toMatchObject({
       code: 1,
@@ -548,6 +548,46 @@ test('baseline: list, allow, remove', async () => {
     expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--place', 'c1')).toMatchObject({ code: 2 });
   }
   expect((await stepparent('baseline', 'list', '--json')).out).toBe(before);
+});
+
+test('baseline allow takes a pattern, and first shows which alerts it would have suppressed', async () => {
+  const list = async () => (await stepparent('baseline', 'list', '--rule', 'b-rule')).out;
+  const before = await list();
+  const general = await stepparent('baseline', 'allow', 'b-rule', '/*');
+  expect(general).toEqual({
+    code: 1,
+    out: '',
+    err: `stepparent: process.parent.executable "/*" ${baselinePatternFault('process.parent.executable', '/*')}\n`,
+  });
+  const ofHunt = await stepparent('baseline', 'allow', 'hunt:package-database-files', '*.postinst', '/opt/x');
+  expect(ofHunt).toMatchObject({ code: 1, err: expect.stringContaining(' and only for terms of rules\n') });
+  const shown = await stepparent('baseline', 'allow', 'b-rule', '/opt/y*', '--dry-run');
+  expect(shown).toMatchObject({ code: 0, err: 'nothing was changed\n' });
+  expect(shown.out).toMatch(
+    /^ {2}would suppress 1 of 2 stored alerts of its rule \(1 open\), 1 match; the newest:\n {4}\S+ \S+ {2}open {2}.*\n$/,
+  );
+  expect(await list()).toBe(before);
+  const allowed = await stepparent('baseline', 'allow', 'b-rule', '/opt/y*');
+  expect(allowed).toEqual({
+    code: 0,
+    out: shown.out,
+    err: 'allowed: what this pattern covers no longer raises alerts\n',
+  });
+  expect(await list()).toMatch(/^b-rule {2}\S+ \S+ {2}×0 {2}pattern {2}\/opt\/y\*$/m);
+  const { out: alerts } = await stepparent('alerts', '--rule', 'b-rule', '--json');
+  const id = alerts
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+    .find(({ stepparent: { alert } }) => alert.terms[0] === '/opt/y').stepparent.alert.id;
+  expect((await stepparent('show', id)).out).toMatch(/^ +allowed by the pattern \/opt\/y\* \(×0, last .*\)$/m);
+  expect(await stepparent('baseline', 'remove', 'b-rule', '/opt/y*')).toMatchObject({ code: 0 });
+  expect(await stepparent('baseline', 'remove', 'b-rule', '/opt/y*')).toEqual({
+    code: 1,
+    out: '',
+    err: 'no such term in the baseline; see `stepparent baseline list`\n',
+  });
+  expect(await list()).toBe(before);
 });
 
 test('rules: list and show', async () => {

@@ -6,6 +6,7 @@ import { foldSteps, storyLines } from '../../../agent/output/story-lines.ts';
 import type { Story } from '../../../agent/query/read-story.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { buildIncident, type IncidentStep } from '../../../detectors/incident.ts';
+import type { TermRecord } from '../../../storage/records.ts';
 import { maximalAlert } from '../../maximal-documents.ts';
 import { exampleRule } from '../../storage/examples.ts';
 import { alertDocument } from '../journal/alert-document.ts';
@@ -105,6 +106,26 @@ test('the process that the rule is about is marked, and the id stands in the gui
   ]);
   expect(lines.find((line) => line.includes('matched:'))).toBeDefined();
   expect(lines.slice(-4)).toEqual(['Look at this', '', '1. First: `x --from a1f09c2e` goes on', '2. Second']);
+});
+
+test('a term without the random part of a path is explained', () => {
+  const document: StepparentEvent = {
+    ...alertDocument(),
+    process: { executable: '/usr/bin/dpkg', parent: { executable: '/tmp/build-aB3dE6/tool' } },
+  };
+  const story = storyOf(document);
+  const pattern = { ...story.baseline.newest[0], origin: 'pattern', terms: ['/tmp/build-*'], count: 7 } as TermRecord;
+  const { alert, baseline } = story;
+  const terms = ['/tmp/build-*/tool (cron)'];
+  const lines = storyLines({ ...story, alert: { ...alert, terms }, baseline: { ...baseline, pattern } }, 200);
+  expect(lines).toContain('baseline  /tmp/build-*/tool (cron): not known');
+  expect(lines).toContain(
+    '          "*" in /tmp/build-*/tool is a part that is new in each run: here /tmp/build-aB3dE6/tool',
+  );
+  expect(lines).toContainEqual(expect.stringMatching(/^ {10}allowed by the pattern \/tmp\/build-\* \(×7, last /));
+  // The content of a script stands for its path.
+  const script = storyLines({ ...story, alert: { ...alert, terms: ['/tmp/* (sha256 0123456789abcdef)'] } }, 200);
+  expect(script.filter((line) => line.includes('new in each run'))).toEqual([]);
 });
 
 const step = (kind: IncidentStep['kind'], what: string, more: Partial<IncidentStep> = {}): IncidentStep => ({
