@@ -92,7 +92,6 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
   const host = scenarioHost();
   let given: NodeJS.ProcessEnv = {};
   const { agent, scratch } = host;
-  const home = join(scratch, 'home');
   const state = join(agent.directory, 'state');
   const learned = join(scratch, 'learned-state');
   const env = (): NodeJS.ProcessEnv => ({
@@ -100,7 +99,6 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     CHECKOUT: checkout,
     CLOCK_OFFSET: join(scratch, 'clock-offset'),
     CONFIG: agent.config,
-    HOME: home,
     LOGS: join(agent.directory, 'logs'),
     NOBODY: '/opt/nobody',
     NODE: process.execPath,
@@ -175,7 +173,6 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
   beforeAll(async () => {
     given = more(scratch);
     await host.prepare();
-    mkdirSync(home);
     mountEmpty('/var/tmp');
     for (const directory of changed) {
       const copy = join(scratch, directory.replaceAll('/', '_'));

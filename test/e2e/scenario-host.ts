@@ -1,8 +1,10 @@
 // A private host on which scenarios are enacted under the real agent, one after the other.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
+import { askControl } from '../../agent/daemon/control-socket.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { openQueryDatabase } from '../../storage/query-database.ts';
 import type { AlertRecord } from '../../storage/records.ts';
@@ -10,10 +12,10 @@ import { openStoreReader } from '../../storage/store.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, unmet } from '../needs.ts';
 import { debs, repository, rpms } from '../scenarios/packages.ts';
-import { type Act, prelude } from '../scenarios/scenarios.ts';
+import { type Act, leftOut, prelude, securityUpdates, settings } from '../scenarios/scenarios.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { type Ended, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
+import { type Ended, run, type TestAgent, testAgent, until, watchedFilesFound, withAllRules } from './run-agent.ts';
 
 /** Why scenarios cannot be enacted here. */
 export const scenariosMissing: string | undefined =
@@ -22,6 +24,9 @@ export const scenariosMissing: string | undefined =
 const info = '/var/lib/dpkg/info';
 /** The directory that distributions put daemons in; the test mounts an empty one there. */
 const bin = '/usr/libexec';
+
+/** The beginning of the path of files that show how far the agent has read changes of watched files. */
+const watchedMarker = '/etc/cron.d/watched-';
 
 /** Whether a file that the act needs is missing on this machine. */
 export const lacks = ({ needs = [] }: Act): boolean => !needs.every((file) => existsSync(file));
@@ -54,6 +59,8 @@ export interface ScenarioHost {
   play(act: Act, more?: NodeJS.ProcessEnv): Promise<Run>;
   /** Waits until the agent has stored everything that was done before. */
   settled(): Promise<void>;
+  /** Waits until the agent knows the watched files; from then on `settled` waits for changes of these, too. */
+  watchFiles(): Promise<void>;
   /** The stored alerts, oldest first. */
   alerts(): AlertRecord[];
 }
@@ -62,7 +69,7 @@ export interface ScenarioHost {
 export function scenarioHost(): ScenarioHost {
   const scratch = scratchDirectory();
   const paths = Object.fromEntries(
-    ['debs', 'rpms', 'repository', 'scripts', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map(
+    ['debs', 'rpms', 'repository', 'scripts', 'work', 'markers', 'opt', 'home', 'var-systemd', 'rpm-database'].map(
       (name) => [name, join(scratch, name)],
     ),
   ) as Record<string, string>;
@@ -71,7 +78,7 @@ export function scenarioHost(): ScenarioHost {
   const newAgent = (): TestAgent =>
     testAgent(
       scratch,
-      `${withAllRules}directories.package_databases = ${JSON.stringify(directories)}\n[events]\nstore = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+      `${withAllRules}directories.package_databases = ${JSON.stringify(directories)}\n[events]\nstore = 'event.action:exec or file.path:${watchedMarker}*'\n[hunts]\ninterval = "off"\n`,
     );
   let agent = newAgent();
   const storeFile = (): string => join(agent.directory, 'state/stepparent.db');
@@ -79,6 +86,7 @@ export function scenarioHost(): ScenarioHost {
     ...process.env,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C',
+    HOME: pathOf('home'),
     BIN: bin,
     DEBS: pathOf('debs'),
     RPMS: pathOf('rpms'),
@@ -89,6 +97,8 @@ export function scenarioHost(): ScenarioHost {
     APT_SOURCES: join(scratch, 'sources.list'),
   };
   let markers = 0;
+  /** Whether the agent knows the watched files. */
+  let watchesFiles = false;
 
   /** A copy of the shell in `bin` under the program's name, so that it has its own value in the baseline. */
   const programOf = (name: string): string => {
@@ -97,10 +107,10 @@ export function scenarioHost(): ScenarioHost {
     return program;
   };
 
-  const makeRepository = async (week: 1 | 2 | 3): Promise<void> => {
-    const directory = join(pathOf('repository'), `${week}`);
+  const makeRepository = async (state: string, names: readonly string[]): Promise<void> => {
+    const directory = join(pathOf('repository'), state);
     mkdirSync(directory);
-    const paragraphs = repository[week].map(async (name) => {
+    const paragraphs = names.map(async (name) => {
       const deb = join(pathOf('debs'), `${name}.deb`);
       copyFileSync(deb, join(directory, basename(deb)));
       const { stdout } = await run('dpkg-deb', ['--field', deb]);
@@ -111,13 +121,53 @@ export function scenarioHost(): ScenarioHost {
     writeFileSync(join(directory, 'Packages'), (await Promise.all(paragraphs)).join('\n'));
   };
 
+  /** The directories that scenarios change. */
+  const database = join(scratch, 'dpkg');
+  const etc = join(scratch, 'etc');
+  const changing = [database, etc, ...['work', 'home', 'var-systemd', 'rpm-database'].map(pathOf)];
+  const pristine = join(scratch, 'pristine');
+  const copy = async (from: string, to: string): Promise<void> => {
+    const { code, stderr } = await run('cp', ['-a', from, to]);
+    if (code !== 0) throw new Error(stderr);
+  };
+
+  /** A private /etc, so that scenarios can change the configuration of the host. */
+  const makeEtc = async (): Promise<void> => {
+    await copy('/etc', etc);
+    for (const name of leftOut) rmSync(join(etc, name), { recursive: true, force: true });
+    for (const [name, text] of Object.entries(settings)) {
+      const file = join(etc, name);
+      if (name.endsWith('/')) mkdirSync(file, { recursive: true });
+      else {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, text);
+      }
+    }
+    bindMount(etc, '/etc');
+  };
+
+  /** The lists of a suite of security updates, as apt has fetched them. */
+  const makeSecurityLists = (): void => {
+    const list = '/var/lib/apt/lists/security.example.org_debian-security_dists_stable-security';
+    const release = 'Origin: Debian\nLabel: Debian-Security\nSuite: stable-security\nCodename: stable-security\n';
+    writeFileSync(`${list}_InRelease`, release);
+    const paragraphs = Object.entries(securityUpdates).map(([name, version]) => {
+      // A list that lacks the digest of a package counts as incomplete.
+      const sha256 = createHash('sha256').update(name).digest('hex');
+      return `Package: ${name}\nVersion: ${version}\nArchitecture: all\nFilename: pool/${name}.deb\nSize: 1\nSHA256: ${sha256}\n`;
+    });
+    writeFileSync(`${list}_main_binary-amd64_Packages`, paragraphs.join('\n'));
+  };
+
   const makeHost = async (): Promise<void> => {
     for (const directory of Object.values(paths)) mkdirSync(directory);
     mountEmpty(bin);
     bindMount(pathOf('opt'), '/opt');
-    bindMount(pathOf('units'), '/etc/systemd/system');
+    await makeEtc();
+    makeSecurityLists();
     bindMount(pathOf('var-systemd'), '/var/lib/systemd');
     mkdirSync('/opt/vendor');
+    copyFileSync('/bin/dash', '/opt/vendor/updater');
     writeFileSync(
       '/opt/vendor/update.sh',
       '#!/bin/sh\nset -e\ndpkg -i "$1"\n[ -z "$2" ] || sh -c "rpm --dbpath $RPM_DATABASE --nodeps -i $2; :"\n:\n',
@@ -131,24 +181,25 @@ export function scenarioHost(): ScenarioHost {
       buildDeb(pathOf('debs'), name, { ...deb, file: `${file}.deb` });
     }
     for (const [name, post] of rpms) buildRpm(pathOf('rpms'), name, { post });
-    await makeRepository(1);
-    await makeRepository(2);
-    await makeRepository(3);
+    for (const [state, names] of Object.entries(repository)) await makeRepository(state, names);
     writeFileSync(
       join(scratch, 'apt.conf'),
       `Dir::Etc::SourceList "${env.APT_SOURCES}";\nDir::Etc::SourceParts "/none";\nAPT::Sandbox::User "root";\n` +
-        'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\nAcquire::Languages "none";\nUnattended-Upgrade::Origins-Pattern { "origin=*"; };\n',
+        'APT::Get::Assume-Yes "true";\nAPT::Get::List-Cleanup "false";\nAPT::Install-Recommends "false";\nAcquire::Languages "none";\nUnattended-Upgrade::Origins-Pattern { "origin=*"; };\n',
     );
     writeFileSync(join(scratch, 'sources.list'), '');
   };
 
-  /** The directories that scenarios change. */
-  const database = join(scratch, 'dpkg');
-  const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(pathOf)];
-  const pristine = join(scratch, 'pristine');
   const startAgent = async (): Promise<void> => {
     await agent.start();
     await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
+  };
+
+  /** Whether no event waits in the agent. It is asked here, since a program for each question would take most of the time. */
+  const isIdle = async (): Promise<boolean> => {
+    const answer = await askControl(join(agent.directory, 'runtime/control.sock'), 'status');
+    const status = answer as AgentStatus | undefined;
+    return status?.events_held === 0 && status.uncommitted.waiting === 0;
   };
 
   /** Waits until each count that `sql` selects from the agent's database is above zero. */
@@ -173,15 +224,17 @@ export function scenarioHost(): ScenarioHost {
     async prepare() {
       enterPrivateHost(scratch);
       await makeHost();
-      cpSync(database, pristine, { recursive: true });
+      mkdirSync(pristine);
+      for (const directory of [database, etc]) await copy(directory, pristine);
       await startAgent();
     },
     async beginAgain() {
       await agent.stop();
+      watchesFiles = false;
       for (const directory of changing) {
         for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
       }
-      cpSync(pristine, database, { recursive: true });
+      for (const directory of [database, etc]) await copy(join(pristine, basename(directory)), scratch);
       writeFileSync(join(scratch, 'sources.list'), '');
       agent = newAgent();
       await startAgent();
@@ -196,7 +249,10 @@ export function scenarioHost(): ScenarioHost {
       // A real session lasts longer than its last command, as sshd, PAM and logind still run. The agent reads processes up to 50 ms late.
       writeFileSync(text, `${prelude}${script}\nsleep 0.2\n:\n`);
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `. ${text}`];
-      const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
+      const ended = await run('setsid', ['--wait', ...command], {
+        cwd: work,
+        env: { ...env, AGENT: `${agent.pid}`, ...more, WORK: work },
+      });
       if (agentOff) {
         // The marker is a difference that the first comparison reports; live changes are reported after that comparison.
         const marker = `off-${markers++}.list`;
@@ -211,14 +267,18 @@ export function scenarioHost(): ScenarioHost {
       const program = join(pathOf('markers'), name);
       copyFileSync('/bin/true', program);
       await run(program, []);
-      writeFileSync(join(info, `${name}.list`), '');
-      await stored(`SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'),
-        (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`);
+      const files = [join(info, `${name}.list`), ...(watchesFiles ? [`${watchedMarker}${name}`] : [])];
+      for (const file of files) writeFileSync(file, '');
+      const counts = files.map((file) => `(SELECT count(*) FROM file_events WHERE "file.path" = '${file}')`);
+      await stored(
+        `SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'), ${counts.join(', ')}`,
+      );
       // An event that lacks data delays no other one: the marker may be stored first.
-      await until('every event is stored', async () => {
-        const { events_held, uncommitted } = await agent.status();
-        return events_held === 0 && uncommitted.waiting === 0;
-      });
+      await until('every event is stored', isIdle);
+    },
+    async watchFiles() {
+      await watchedFilesFound(agent);
+      watchesFiles = true;
     },
     alerts() {
       const store = openStoreReader(storeFile());

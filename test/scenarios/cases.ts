@@ -47,7 +47,6 @@ as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 no_package() { dpkg -i "/nowhere/$1.deb" 2>/dev/null || :; }
 instance() { echo /sys/kernel/tracing/instances/stepparent_"$AGENT"_*; }
 await() { for try in $(seq 100); do ! "$@" || return 0; sleep 0.1; done; return 1; }
-program() { mkdir -p "$(dirname "$1")"; printf '%s\\n' '#!/bin/sh' "$2" >"$1"; chmod 755 "$1"; }
 `;
 
 const scripts = 'unusual-dpkg-execution';

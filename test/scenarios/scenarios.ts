@@ -1,8 +1,9 @@
-// Attacks with harmless payloads and weeks of benign use, as data: the actor, the script, and the rules that are expected to fire.
+// Weeks of benign use, as data: the actor, the script, and the rules that are expected to fire.
 
 /**
  * `script` is run by a shell that a process called `actor` has started in a session of its own. It finds `$DEBS`, `$RPMS` and
- * `$REPOSITORY` (packages), `$WORK` (an empty directory), `$INFO` (dpkg's directory of scripts) and the functions of `prelude`.
+ * `$REPOSITORY` (packages), `$WORK` (an empty directory), `$INFO` (dpkg's directory of scripts), `$AGENT` (the agent's pid) and the
+ * functions of `prelude`. The host is private: see `settings`.
  */
 export interface Act {
   id: string;
@@ -29,25 +30,20 @@ export const prelude = `
 set -e
 as_root() { su -s /bin/bash -c '"$@"' root -- bash "$@"; }
 rpm_i() { rpm --dbpath "$RPM_DATABASE" --nodeps "$@"; }
-offer() { echo "deb [trusted=yes] file:$REPOSITORY/$1 ./" >"$APT_SOURCES"; apt-get -q update; }
+offer() { echo "deb [trusted=yes] \${2:-file}:$REPOSITORY/$1 ./" >"$APT_SOURCES"; apt-get -q update; }
+program() { mkdir -p "$(dirname "$1")"; printf '%s\\n' '#!/bin/sh' "$2" >"$1"; chmod 755 "$1"; }
 `;
 
-const parents = ['dpkg-package-installed-by-unusual-parent', 'rpm-package-installed-by-unusual-parent'];
+export const parents = ['dpkg-package-installed-by-unusual-parent', 'rpm-package-installed-by-unusual-parent'];
 export const initiator = 'package-installed-by-unusual-initiator';
-const scripts = 'unusual-dpkg-execution';
-const impostor = 'package-tool-impostor';
-const command = 'package-tool-given-command';
-const records = 'dpkg-database-changed-by-other-program';
 export const rpmRecords = 'rpm-database-changed-by-other-program';
-const unowned = 'maintainer-script-unowned';
-const changed = 'maintainer-script-changed-outside-dpkg';
-const differs = 'maintainer-script-differs-from-version';
+export const byService = 'local-package-installed-by-service';
 
 /** The rules about what is done to the agent. All others are about packages. */
 export const agentRules: readonly string[] = ['tracing-instance-tampered', 'agent-not-running'];
 
 /** A scenario in the session of a user who logs in over ssh and works in bash. */
-const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
+export const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
   id,
   title,
   actor: 'sshd',
@@ -58,7 +54,13 @@ const login = (id: string, title: string, script: string, more: Partial<Scenario
 });
 
 /** A scenario of a program other than a login, which runs a shell. */
-const daemon = (actor: string, id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
+export const daemon = (
+  actor: string,
+  id: string,
+  title: string,
+  script: string,
+  more: Partial<Scenario> = {},
+): Scenario => ({
   id,
   title,
   actor,
@@ -69,7 +71,41 @@ const daemon = (actor: string, id: string, title: string, script: string, more: 
 });
 
 const debconf = ['/usr/sbin/dpkg-reconfigure', '/usr/share/debconf/frontend'];
+/** The Python module of rpm. */
+export const rpmModule = ['/usr/lib/python3/dist-packages/rpm/__init__.py'];
 const noPrompts = 'export DEBIAN_FRONTEND=noninteractive';
+
+/** What the private /etc has beside the files of the host: files with their text, and directories, which end in a slash. */
+export const settings: Readonly<Record<string, string>> = {
+  'apt/sources.list': 'deb http://deb.example.org/debian stable main\n',
+  'apt/sources.list.d/security.list': 'deb http://security.example.org/debian-security stable-security main\n',
+  'apt/sources.list.d/vendor.list': 'deb http://vendor.example.org/apt stable main\n',
+  'apt/trusted.gpg.d/': '',
+  'apt/preferences.d/': '',
+  'apt/apt.conf.d/': '',
+  'dpkg/dpkg.cfg.d/': '',
+  'dnf/dnf.conf': '[main]\ngpgcheck=1\nexclude=old older\n',
+  'dnf/plugins/versionlock.list': '# locks\nold-0:1-1.*\n',
+  'dnf/plugins/post-transaction-actions.d/': '',
+  'yum.repos.d/': '',
+  'rpm/macros.d/': '',
+  'cron.d/': '',
+  'sudoers.d/': '',
+  'systemd/system/': '',
+};
+
+/** What the private /etc does not take over from the host. */
+export const leftOut: readonly string[] = [
+  'apt/sources.list',
+  'apt/sources.list.d',
+  'apt/preferences.d',
+  'dnf/plugins',
+  'yum.repos.d',
+  'systemd/system',
+];
+
+/** The packages for which apt's lists have a security update: name and version. */
+export const securityUpdates: Readonly<Record<string, string>> = { fixable: '2', fixed: '2' };
 
 /** The first week: the agent learns, and its alerts do not count. */
 export const firstWeek: readonly Scenario[] = [
@@ -79,6 +115,11 @@ export const firstWeek: readonly Scenario[] = [
     'for p in editor viewer victim appended offline copied same-version late; do as_root dpkg -i "$DEBS/$p"_1.deb; done',
   ),
   login('learn-root', 'an administrator is root and installs', 'dpkg -i $DEBS/fleet_1.deb'),
+  login(
+    'learn-more',
+    'an administrator is root and installs more',
+    'for p in reads_1 replaced_1 restored_1 fixable_1 fixed_2; do dpkg -i $DEBS/$p.deb; done',
+  ),
   login('learn-apt', 'an administrator installs with apt-get', 'offer 1; as_root apt-get install library service'),
   login('learn-asking', 'a package that asks', `${noPrompts}; as_root apt-get install $DEBS/asking_1.deb`, {
     needs: debconf,
@@ -93,6 +134,11 @@ export const firstWeek: readonly Scenario[] = [
     'learn-vendor',
     "a vendor's updater runs from cron",
     '/opt/vendor/update.sh $DEBS/vendor_1.deb $RPMS/rpm-vendor.rpm',
+  ),
+  login(
+    'learn-updater',
+    "a vendor's program installs what an administrator asks for",
+    `/opt/vendor/updater -c "dpkg -i $DEBS/vendor_1.deb; rpm --dbpath $RPM_DATABASE --nodeps --replacepkgs -U $RPMS/rpm-vendor.rpm; :"`,
   ),
   daemon(
     'fleet-agent',
@@ -195,6 +241,167 @@ export const benign: readonly Scenario[] = [
     'a new backup program tries whether a package would install: dpkg --simulate -i',
     '"$BIN/backup" -c "dpkg --simulate -i $DEBS/new-tool_1.deb; dpkg --get-selections >/dev/null; :"',
   ),
+  daemon(
+    'fleet-agent',
+    'week-fleet-apt',
+    'the management agent, with apt-get and a local file',
+    'apt-get install $DEBS/new-fleet-apt_1.deb; :',
+  ),
+  daemon(
+    'fleet-agent',
+    'week-fleet-unpack',
+    'the management agent: dpkg --unpack, then --configure -a',
+    'dpkg --unpack $DEBS/new-fleet_1.deb; dpkg --configure -a; :',
+  ),
+  daemon(
+    'fleet-agent',
+    'week-python',
+    'the management agent, through its Python script',
+    '/usr/bin/python3 /opt/fleet/install.py dpkg -i $DEBS/new-python_1.deb',
+  ),
+  login(
+    'week-updater',
+    "the vendor's program, with dpkg and rpm",
+    '/opt/vendor/updater -c "dpkg -BiE $DEBS/vendor_3.deb; rpm --dbpath $RPM_DATABASE --nodeps --replacepkgs -Uvh $RPMS/rpm-vendor.rpm; :"',
+  ),
+  daemon(
+    'cron',
+    'week-vendor-rpm',
+    "the vendor's updater, which also runs rpm",
+    '/opt/vendor/update.sh $DEBS/vendor_3.deb $RPMS/rpm-vendor-two.rpm',
+  ),
+  login(
+    'week-packager',
+    'a packager runs the postinst of a package that is being built',
+    'mkdir DEBIAN; printf "#!/bin/sh\\nset -e\\n: in the making, installed nowhere yet\\nsleep 0.3\\n" >DEBIAN/postinst; chmod 755 DEBIAN/postinst; sh DEBIAN/postinst configure; DEBIAN/postinst configure',
+  ),
+  login(
+    'week-namesake',
+    'a program with the name dpkg, which only asks dpkg what is installed',
+    'mkdir d; cp /bin/dash d/dpkg; d/dpkg -c "dpkg -l >/dev/null; dpkg -s editor; :"',
+  ),
+  login('week-note', 'a note beside the scripts of packages', 'echo "see the wiki" >$INFO/README'),
+  login(
+    'week-copied-tools',
+    'copies of dpkg and rpm under other names change no package',
+    'cp /usr/bin/dpkg x; ./x -l >/dev/null; ./x --compare-versions 1 lt 2; cp /usr/bin/rpm y; ./y --version; ./y --eval "%{_arch}"',
+  ),
+  login(
+    'week-options',
+    'apt-get, dpkg and rpm with options that run nothing',
+    `as_root apt-get -o Dpkg::Options::=--force-confold -o Acquire::Retries=0 install $DEBS/new-options_1.deb
+    as_root dpkg --force-confold -i $DEBS/new-options_1.deb
+    rpm --define "_topdir /opt" --eval "%{_topdir}"`,
+  ),
+  login(
+    'week-apt-settings',
+    'files in apt.conf.d and dpkg.cfg.d that run nothing',
+    `echo 'Acquire::http::Proxy "http://127.0.0.1:9";' >/etc/apt/apt.conf.d/99proxy
+    echo force-confold >/etc/dpkg/dpkg.cfg.d/confold
+    as_root apt-get install $DEBS/new-settings_1.deb
+    rm /etc/apt/apt.conf.d/99proxy /etc/dpkg/dpkg.cfg.d/confold`,
+  ),
+  login(
+    'week-macros',
+    'macros of rpm that run nothing, in /etc/rpm and in ~/.rpmmacros',
+    `echo '%_topdir /opt/rpmbuild' >/etc/rpm/macros.local
+    echo '%packager %{?USER}' >"$HOME/.rpmmacros"
+    as_root env "HOME=$HOME" rpm --dbpath $RPM_DATABASE --nodeps -U --replacepkgs $RPMS/rpm-one.rpm
+    rm /etc/rpm/macros.local "$HOME/.rpmmacros"`,
+  ),
+  login(
+    'week-source-moved',
+    "a vendor's source gets an option and moves to another file",
+    `cd /etc/apt/sources.list.d; sed -i "s/^deb /deb [arch=amd64] /" vendor.list; mv vendor.list vendor-stable.list`,
+  ),
+  login(
+    'week-force',
+    'apt-get and dpkg ignore dependencies, files and versions',
+    `as_root apt-get --allow-downgrades install $DEBS/new-forced_1.deb
+    as_root dpkg --force-depends --force-overwrite -i $DEBS/new-forced_1.deb`,
+  ),
+  login(
+    'week-cache',
+    'apt-get downloads a package, and dpkg -i takes it from the cache',
+    `offer 5 copy; as_root apt-get --download-only install cached
+    as_root dpkg -i /var/cache/apt/archives/cached_1_all.deb`,
+  ),
+  login(
+    'week-older-tried',
+    'dpkg --dry-run tries an older version',
+    'dpkg --dry-run -i $DEBS/editor_1.deb; dpkg --compare-versions 1 lt 2',
+  ),
+  login(
+    'week-hold',
+    'apt-mark hold and unhold of a package without a security update',
+    'as_root apt-mark hold viewer; as_root apt-mark unhold viewer',
+  ),
+  login(
+    'week-pin',
+    'pins of other suites and of a package that has its security update',
+    `printf 'Package: *\\nPin: release a=stable-backports\\nPin-Priority: 500\\n' >/etc/apt/preferences.d/backports
+    printf 'Package: fixed\\nPin: version 2\\nPin-Priority: 1001\\n' >/etc/apt/preferences.d/fixed`,
+  ),
+  login(
+    'week-unlock',
+    'an exclude and a version lock of dnf are removed',
+    'sed -i "s/^exclude=.*/exclude=old/" /etc/dnf/dnf.conf; sed -i /^old/d /etc/dnf/plugins/versionlock.list',
+  ),
+  login(
+    'week-security-edited',
+    'the source of security updates gets a comment, and a copy of its file',
+    'cd /etc/apt/sources.list.d; cp security.list security.list~; sed -i "1i # updates for known vulnerabilities" security.list',
+  ),
+  login(
+    'week-database-tools',
+    "dpkg's own commands write its database, and a backup copies it",
+    'dpkg --get-selections | as_root dpkg --set-selections; as_root dpkg --clear-avail; cp -a /var/lib/dpkg database',
+  ),
+  login(
+    'week-overrides',
+    "a package's script registers an alternative, a diversion and a mode",
+    'as_root dpkg -i $DEBS/new-overrides_1.deb; update-alternatives --query new-pager >/dev/null; dpkg-divert --list >/dev/null; dpkg-statoverride --list >/dev/null',
+  ),
+  login('week-ships', 'a package ships a unit, a job and a rule of sudo', 'as_root dpkg -i $DEBS/new-ships_1.deb'),
+  login('week-text', 'a postinst prints how to download something', 'as_root dpkg -i $DEBS/new-text_1.deb'),
+  login(
+    'week-piped',
+    'scripts are piped into grep and wc, and compared',
+    'cat $INFO/editor.postinst | grep -c set; grep -l exit $INFO/*.postinst | wc -l; cmp $INFO/editor.postinst $INFO/viewer.postinst || :',
+  ),
+  login(
+    'week-namespace',
+    'dpkg -i in a mount namespace of its own',
+    'as_root unshare --mount dpkg -i $DEBS/new-namespace_1.deb',
+  ),
+  login(
+    'week-environment',
+    'usual variables, and a configuration that APT_CONFIG names',
+    `{ cat "$APT_CONFIG"; echo 'Acquire::Retries "0";'; } >own.conf; APT_CONFIG=$WORK/own.conf apt-get -q update
+    as_root env DEBIAN_FRONTEND=noninteractive DPKG_FORCE=confold LC_ALL=C.UTF-8 dpkg -i $DEBS/new-environment_1.deb`,
+  ),
+  login(
+    'week-inspect',
+    'packages are listed and read, not unpacked',
+    'dpkg-deb -c $DEBS/editor_1.deb >/dev/null; dpkg-deb -f $DEBS/editor_1.deb Version; dpkg-deb -I $DEBS/editor_1.deb >/dev/null; rpm -qlp $RPMS/rpm-one.rpm',
+  ),
+  login(
+    'week-librpm',
+    "a program reads the header of a package with rpm's Python module",
+    `cat >reader.py <<'PYTHON'
+import os, rpm, sys
+transaction = rpm.TransactionSet()
+transaction.setVSFlags(-1)
+print(transaction.hdrFromFdno(os.open(sys.argv[1], os.O_RDONLY))['name'])
+PYTHON
+    /usr/bin/python3 reader.py $RPMS/rpm-one.rpm`,
+    { needs: rpmModule },
+  ),
+  login(
+    'week-own-tracing',
+    'an administrator makes a tracing instance, switches it off and removes it',
+    'i=/sys/kernel/tracing/instances/of_$$; mkdir $i; echo 0 >$i/tracing_on; cat $i/tracing_on; rmdir $i',
+  ),
   daemon('apt.systemd.daily', 'week-unattended', 'unattended-upgrade', `offer 3; /usr/bin/unattended-upgrade`, {
     needs: ['/usr/bin/unattended-upgrade'],
     rules: [initiator],
@@ -206,205 +413,8 @@ export const benign: readonly Scenario[] = [
     'a deployment tool installs for the first time',
     '"$BIN/ansible" -c "dpkg -i $DEBS/new-tool_1.deb; :"',
     {
-      rules: [...parents, initiator, 'local-package-installed-by-service'],
+      rules: [...parents, initiator, byService],
       because: 'the first time, it looks like an attacker; one incident',
     },
   ),
-];
-
-export const attacks: readonly Scenario[] = [
-  daemon(
-    'nginx',
-    'web-server',
-    "a web server's shell runs dpkg -i; the shell is in the baseline",
-    'dpkg -i $DEBS/evil-by-web-server_1.deb; :',
-    {
-      rules: [initiator],
-    },
-  ),
-  daemon(
-    'cron',
-    'cron-job',
-    'a cron job runs sh, and that rpm -i; the shell is in the baseline',
-    'rpm_i -i $RPMS/rpm-evil.rpm; :',
-    {
-      rules: [initiator],
-    },
-  ),
-  login(
-    'implant',
-    'a program in a scratch directory runs dpkg -i',
-    'cp /bin/dash implant; ./implant -c "dpkg -i $DEBS/evil-by-implant_1.deb; :"',
-    { rules: [...parents, initiator] },
-  ),
-  login(
-    'implant-bundled',
-    'the same with other options: dpkg -BiE',
-    'cp /bin/dash implant; ./implant -c "dpkg -BiE $DEBS/evil-by-implant_1.deb; :"',
-    { rules: [...parents, initiator] },
-  ),
-  login(
-    'implant-rpm',
-    'the same with rpm -Uvh',
-    'cp /bin/dash implant; ./implant -c "rpm --dbpath $RPM_DATABASE --nodeps --replacepkgs -Uvh $RPMS/rpm-evil.rpm; :"',
-    { rules: [...parents, initiator] },
-  ),
-  login(
-    'python',
-    'python3 /opt/x.py runs dpkg --install; Python is in the baseline',
-    '/usr/bin/python3 /opt/x.py dpkg --install $DEBS/evil-by-python_1.deb',
-    {
-      rules: [initiator],
-    },
-  ),
-  login('sh-script', 'sh runs a postinst by its path', 'sh $INFO/victim.postinst configure; :', { rules: [scripts] }),
-  login('by-hand', 'a postinst is run by hand', '$INFO/viewer.postinst configure; :', { rules: [scripts] }),
-  login(
-    'fake-dpkg-parent',
-    'a program called dpkg runs a maintainer script',
-    'mkdir d; cp /bin/dash d/dpkg; d/dpkg -c "$INFO/victim.prerm remove; :"',
-    {
-      rules: [impostor, scripts, records],
-    },
-  ),
-  login(
-    'fake-dpkg-leader',
-    'a session leader called dpkg, and a shell below it',
-    'mkdir d; cp /bin/dash d/dpkg; setsid --wait d/dpkg -c "sh -c \\"$INFO/victim.postrm purge; :\\"; :"',
-    {
-      rules: [impostor, scripts],
-    },
-  ),
-  login(
-    'fake-frontend',
-    'a program called frontend runs a maintainer script',
-    'mkdir d; cp /bin/dash d/frontend; d/frontend -c "$INFO/victim.preinst install; :"',
-    {
-      rules: [impostor, scripts],
-    },
-  ),
-  login(
-    'copy-elsewhere',
-    'a copy of a postinst runs from elsewhere',
-    'cp $INFO/copied.postinst installer; ./installer configure; :',
-    {
-      rules: [scripts, 'maintainer-script-copied'],
-    },
-  ),
-  login(
-    'copy-changed',
-    'the same with a line added',
-    'cp $INFO/copied.postinst installer; echo : >>installer; ./installer configure; :',
-    { because: 'with other content it is a script like any other' },
-  ),
-  login(
-    'dropped',
-    'a script is put into dpkg/info for a package that is not installed',
-    'printf "#!/bin/sh\\n/bin/true\\n" >$INFO/libnone.postinst; chmod 755 $INFO/libnone.postinst',
-    {
-      rules: [unowned],
-    },
-  ),
-  login(
-    'old-mtime',
-    'the same, with a modification time of 2001',
-    'printf "#!/bin/sh\\n" >x; chmod 755 x; touch -d 2001-02-03 x; cp -p x $INFO/libold.prerm',
-    {
-      rules: [unowned],
-    },
-  ),
-  login(
-    'appended',
-    "a line is appended to an installed package's postinst",
-    'echo "/bin/true planted" >>$INFO/appended.postinst',
-    {
-      rules: [changed],
-    },
-  ),
-  login('appended-offline', 'the same while no agent runs', 'echo "/bin/true planted" >>$INFO/offline.postinst', {
-    agentOff: true,
-    rules: [changed],
-  }),
-  daemon(
-    'php-fpm',
-    'apt-by-service',
-    'a web application runs apt-get install ./evil.deb',
-    'apt-get install $DEBS/evil-by-service-apt_1.deb; :',
-    {
-      rules: [initiator],
-    },
-  ),
-  login(
-    'detached',
-    'a postinst leaves a shell that installs another package',
-    'as_root dpkg -i $DEBS/evil-detached_1.deb; until dpkg -s evil-inner >/dev/null 2>&1; do sleep 0.1; done',
-    {
-      rules: [initiator],
-    },
-  ),
-  login(
-    'renamed',
-    'a copy of dpkg under another name installs',
-    'cp /usr/bin/dpkg x; ./x -i $DEBS/evil-by-renamed_1.deb',
-    {
-      rules: [impostor, scripts],
-    },
-  ),
-  login(
-    'renamed-bare',
-    'the same, with a package that has no scripts',
-    'cp /usr/bin/dpkg x; ./x -i $DEBS/evil-by-renamed-bare_1.deb',
-    { rules: [records] },
-  ),
-  login(
-    'same-version',
-    'the same version is installed again with another postinst',
-    'as_root dpkg -i $DEBS/same-version_1_other.deb',
-    {
-      rules: [differs],
-    },
-  ),
-  daemon(
-    'gitlab-runner',
-    'unpack',
-    'dpkg --unpack, then --configure -a, by a job',
-    'dpkg --unpack $DEBS/evil-by-unpack_1.deb; dpkg --configure -a; :',
-    {
-      rules: [initiator],
-    },
-  ),
-  daemon(
-    'monit',
-    'linker',
-    'dpkg by way of the dynamic linker',
-    'for ld in /lib64/ld-linux*.so.* /lib/ld-linux*.so.*; do [ -e $ld ] && break; done; $ld /usr/bin/dpkg -i $DEBS/evil-by-linker_1.deb; :',
-    {
-      rules: [initiator, scripts],
-    },
-  ),
-  login(
-    'rpm-detached',
-    'an rpm scriptlet leaves a child behind',
-    'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-detached.rpm; sleep 0.4',
-    {
-      because: 'it was installed in the usual way; the hunt lifecycle-script-children lists the child',
-    },
-  ),
-  login(
-    'stolen-session',
-    "the administrator's own session installs a backdoored package",
-    'as_root dpkg -i $DEBS/evil-by-session_1.deb',
-    {
-      because: 'only the package differs from the first week',
-    },
-  ),
-  login(
-    'apt-hook',
-    'apt-get gets dpkg -i as a hook on its command line',
-    'as_root apt-get -o "APT::Update::Post-Invoke::=exec dpkg -i $DEBS/evil-by-hook_1.deb" -q update',
-    { rules: [command] },
-  ),
-  login('dpkg-deb', 'a package is unpacked without dpkg', 'dpkg-deb -x $DEBS/evil-by-tar_1.deb .', {
-    because: 'no package manager runs, and no package database changes',
-  }),
 ];
