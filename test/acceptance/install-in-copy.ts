@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
 import { exitCodeFile } from '../../bench/debian-root.ts';
 import { startAgent } from '../../bench/observers.ts';
-import { ordinaryWork } from './ordinary-work.ts';
+import { ordinaryWork, preparation } from './ordinary-work.ts';
 import { installed, learned, upgraded } from './packages.ts';
 
 process.once('exit', (code) => fs.writeFileSync(exitCodeFile, `${code}`));
@@ -184,7 +184,8 @@ const endMs = performance.now() + settings.minutes * 60_000;
 const isLate = () => performance.now() > endMs;
 let next = settings.from;
 if (settings.work) {
-  for (const line of ordinaryWork) await run('bash', '-c', line);
+  for (const line of preparation) await run('bash', '-c', line);
+  for (; next < ordinaryWork.length && !isLate(); next++) await run('bash', '-c', ordinaryWork[next] ?? '');
 } else {
   for (let turn = 0; next < installed.length && !isLate(); turn++) {
     const names = installed.slice(next, next + atOnce);
@@ -222,7 +223,7 @@ const warnings = fs
   .filter((line) => /^\S+ (?:warn|error)\b/.test(line));
 
 const failed = commands.filter((one) => one.code !== 0);
-const name = settings.work ? 'work' : `${settings.from}`.padStart(4, '0');
+const name = `${settings.work ? 'work-' : ''}${String(settings.from).padStart(4, '0')}`;
 fs.writeFileSync(
   path.join(settings.output, `${name}.json`),
   JSON.stringify(
@@ -248,7 +249,7 @@ for (const pid of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))
 }
 
 const lines = [
-  `packages ${settings.from} to ${next - 1}; ${commands.length - learning} commands, ${failed.length} of all failed`,
+  `${settings.work ? 'work' : 'packages'} ${settings.from} to ${next - 1}; ${commands.length - learning} commands, ${failed.length} of all failed`,
   ...changes.map((row) => JSON.stringify(row)),
   `records lost: ${last.sensor.lost_events}, events dropped: ${last.uncommitted.dropped}`,
   ...last.degraded.map((reason) => `degraded: ${reason}`),

@@ -5,18 +5,27 @@ const install = 'apt-get install -y -q';
 const build =
   'mkdir -p /root/made/DEBIAN && printf "Package: made-here\\nVersion: 1\\nArchitecture: all\\nMaintainer: Ops <ops@example.org>\\nDescription: made here\\n" >/root/made/DEBIAN/control && dpkg-deb --root-owner-group --build /root/made /root/made.deb';
 
-export const ordinaryWork: readonly string[] = [
-  // Tools that hook into installations, and installations with them.
+/** Lines that come first, since others need what they leave. */
+export const preparation: readonly string[] = [
   `${install} etckeeper needrestart debsums apt-listchanges localepurge git rsync cron logrotate man-db ca-certificates`,
+  `${install} gdebi-core dpkg-repack aide-common dlocate deborphan apt-file fakeroot rpm cpio zip chkrootkit unhide figlet`,
+  `${install} alien equivs debconf-utils`,
+  `${install} devscripts`,
+  `${install} lintian`,
   'git config --global user.email ops@example.org && git config --global user.name Ops && (etckeeper init; etckeeper commit "first commit")',
+  'cd /root && apt-get download -q toilet',
+  build,
+];
+
+export const ordinaryWork: readonly string[] = [
+  // Installations with hooks.
   'echo "# a comment" >>/etc/motd; apt-get install -y -q cowsay',
   'apt install -y -q --reinstall figlet',
   'apt-get purge -y -q cowsay',
   'needrestart -b; needrestart -r l -b',
   'etckeeper unclean; etckeeper vcs log --oneline | head',
-  `${install} gdebi-core alien devscripts equivs debconf-utils dpkg-repack aide-common dlocate deborphan apt-file fakeroot rpm cpio zip chkrootkit unhide lintian`,
-  'cd /root && apt-get download -q toilet && gdebi -n ./toilet_*.deb',
-  'cd /root && apt-get download -q toilet && gdebi -q -n --option=Dpkg::Options::=--force-confold ./toilet_*.deb',
+  'cd /root && gdebi -n ./toilet_*.deb',
+  'cd /root && gdebi -q -n --option=Dpkg::Options::=--force-confold ./toilet_*.deb',
   'apt-get remove -y -q toilet',
 
   // Checks of what is installed.
@@ -33,7 +42,6 @@ export const ordinaryWork: readonly string[] = [
   'vim.tiny -es -c q /var/lib/dpkg/info/debconf.postinst; true',
 
   // Packages that are made, converted or repacked here.
-  build,
   'dpkg -i /root/made.deb && dpkg -P made-here',
   'apt-get install -y -q /root/made.deb && apt-get purge -y -q made-here',
   'dpkg-deb -x /root/made.deb /root/x; dpkg-deb -e /root/made.deb /root/x/DEBIAN; dpkg-deb -I /root/made.deb; dpkg-deb -c /root/made.deb',

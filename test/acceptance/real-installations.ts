@@ -3,10 +3,10 @@
 //
 //   sudo npm run test:installations -- [--from N] [--minutes N] [--work] [--output DIRECTORY]
 //
-// --from N      begin with this package of the list (default: 0)
-// --minutes N   begin no installation after that time (default: 7)
-// --work        instead of the list, do the ordinary work of an administrator with package tools
-// --output DIR  write what was run and found as DIR/N.json (default: a new directory)
+// --from N      begin with this entry of the list (default: 0)
+// --minutes N   begin no entry after that time (default: 7)
+// --work        instead of the list of packages, do the ordinary work of an administrator with package tools
+// --output DIR  write what was run and found as DIR/N.json or DIR/work-N.json (default: a new directory)
 
 import '../../agent/locked-node.ts';
 import { execFileSync } from 'node:child_process';
