@@ -76,9 +76,9 @@ export const tiers: readonly Tier[] = [
   {
     name: 'acceptance',
     command: 'sudo npm run test:acceptance',
-    what: 'the real PackageKit with its bus and polkit; needs root and the packages packagekit, packagekit-tools, polkitd and dbus; not part of .ci/run',
+    what: 'the real PackageKit with its bus and polkit, here and in qemu with logind; needs root, debootstrap and the packages packagekit, packagekit-tools, polkitd and dbus; not part of .ci/run',
     include: directory('acceptance'),
     serial: true,
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
   },
 ];

@@ -16,7 +16,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { callersUntil } from '../../collectors/packages/daemon-journal.ts';
 import { daemonOfPath } from '../../collectors/packages/origins.ts';
 import { makeKey, type SigningKey, writeRepository } from '../e2e/apt-repository.ts';
@@ -26,8 +25,18 @@ import { run, testAgent, until, withAllRules } from '../e2e/run-agent.ts';
 import { type Journald, journaldMissing, startJournald } from '../journald.ts';
 import { bindMount, mountEmpty, mountOverlay, unmount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
+import {
+  alertsOfRequests,
+  callerIds,
+  expectCallers,
+  installationsOf,
+  isOf,
+  listed,
+  packagekitd,
+  polkitRule,
+  requests,
+} from './requests.ts';
 
-const packagekitd = '/usr/libexec/packagekitd';
 const polkitd = '/usr/lib/polkit-1/polkitd';
 /** The hierarchy in which systemd puts sessions. */
 const hierarchy = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((one) => existsSync(join(one, 'cgroup.procs')));
@@ -46,10 +55,8 @@ function hasRoute(): boolean {
   return /^\S+\t0{8}\t/m.test(readFileSync('/proc/net/route', 'utf8'));
 }
 
-const ofInitiator = 'package-installed-by-unusual-initiator';
-const ofLocalPackage = 'local-package-installed-by-service';
 const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/' };
-const uids = { root: 0, alice: 7001, bob: 7002 } as const;
+const uids = { root: 0, ...callerIds };
 type User = keyof typeof uids;
 
 /** Where a client runs, as systemd names cgroups: PackageKit passes on the user of the first two. */
@@ -63,9 +70,6 @@ describe.skipIf(missing)(titled('PackageKit', missing), () => {
   const scratch = scratchDirectory();
   const agent = testAgent(scratch, withAllRules);
   const slice = join(hierarchy ?? '', `stepparent-${process.pid}.slice`);
-  const numbers = Array.from({ length: 20 }, (_, index) => index);
-  const listed = (suffix: number | string): string => `e2e-listed-${suffix}`;
-  const local = (suffix: number): string => `e2e-local-${suffix}`;
   const ends: (() => Promise<void>)[] = [];
   let journald: Journald;
   let key: SigningKey;
@@ -117,15 +121,16 @@ describe.skipIf(missing)(titled('PackageKit', missing), () => {
     }
     const passwd = join(scratch, 'passwd');
     copyFileSync('/etc/passwd', passwd);
-    appendFileSync(passwd, 'alice:x:7001:7001::/:/bin/sh\nbob:x:7002:7002::/:/bin/sh\n');
+    for (const [name, id] of Object.entries(callerIds)) appendFileSync(passwd, `${name}:x:${id}:${id}::/:/bin/sh\n`);
     bindMount(passwd, '/etc/passwd');
 
     key = makeKey(join(scratch, 'gpg'));
     const repository = join(scratch, 'repository');
     mkdirSync(repository);
+    const names = requests.filter(({ isLocal }) => !isLocal).map(({ name }) => name);
     writeRepository(
       repository,
-      [...numbers, 'a', 'b', 'c'].map((suffix) => buildDeb(scratch, listed(suffix))),
+      [...names, ...['a', 'b', 'c'].map(listed)].map((name) => buildDeb(scratch, name)),
       key,
     );
     for (const directory of ['/etc/apt', '/etc/polkit-1/rules.d', '/var/lib/PackageKit', '/var/cache/PackageKit']) {
@@ -136,11 +141,7 @@ describe.skipIf(missing)(titled('PackageKit', missing), () => {
     }
     writeFileSync('/etc/apt/sources.list', `deb [signed-by=${key.file} arch=amd64] copy:${repository} stable main\n`);
     writeFileSync('/etc/apt/apt.conf', 'Acquire::Languages "none";\nAPT::Sandbox::User "root";\n');
-    writeFileSync(
-      '/etc/polkit-1/rules.d/10-e2e.rules',
-      'polkit.addRule(function (action) {\n' +
-        '  if (action.id.indexOf("org.freedesktop.packagekit.") === 0) return polkit.Result.YES;\n});\n',
-    );
+    writeFileSync('/etc/polkit-1/rules.d/10-e2e.rules', polkitRule);
     expect(await run('apt-get', ['update'], { env })).toMatchObject({ code: 0 });
 
     for (const place of Object.values(places)) mkdirSync(join(slice, place), { recursive: true });
@@ -178,56 +179,20 @@ describe.skipIf(missing)(titled('PackageKit', missing), () => {
     );
     expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' });
   };
-  const isOf = (name: string, { process, stepparent }: Pick<StepparentEvent, 'process' | 'stepparent'>): boolean =>
-    stepparent.transaction?.packages?.some((one) => one.name === name) ??
-    process?.args?.some((arg) => new RegExp(`/${name}(?:_1_all)?\\.deb$`).test(arg)) ??
-    false;
-  /** The run of dpkg and the transaction that installed each of the packages. */
-  const eventsOf = (names: readonly string[]) =>
-    until(`the events of ${names}`, async () => {
-      const events = await agent.events();
-      const found = names.flatMap((name) => {
-        const own = events.filter((event) => isOf(name, event));
-        const exec = own.find(({ stepparent }) => stepparent.package?.operation === 'unpack');
-        const transaction = own.find(({ stepparent }) => stepparent.transaction?.packages !== undefined);
-        return exec && transaction ? [{ exec, transaction }] : [];
-      });
-      return found.length === names.length && found;
-    });
+  const eventsOf = (names: readonly string[]) => installationsOf(names, agent.events);
 
   test('names the caller of 20 of 20 installations, and each caller is new once', async () => {
     const end = await startPackageKit();
-    const requests = numbers.map((index) => ({
-      user: index % 2 === 0 ? ('alice' as const) : ('bob' as const),
-      name: index % 4 < 2 ? listed(index) : local(index),
-    }));
-    for (const { user, name } of requests) {
-      const what = name.startsWith('e2e-local') ? buildDeb(scratch, name) : name;
-      await install(user, user === 'alice' ? 'session' : 'desktop', what);
+    for (const { user, name, isLocal } of requests) {
+      await install(user, user === 'alice' ? 'session' : 'desktop', isLocal ? buildDeb(scratch, name) : name);
     }
-    const events = await eventsOf(requests.map(({ name }) => name));
-    for (const [index, { user }] of requests.entries()) {
-      const { exec, transaction } = events[index] ?? {};
-      expect(exec?.process?.env_vars).toContain(`PACKAGEKIT_CALLER_UID=${uids[user]}`);
-      for (const event of [exec, transaction]) {
-        expect(event?.stepparent.initiator).toMatchObject({
-          executable: packagekitd,
-          origin: `PackageKit for ${user}`,
-          requester: { user: { id: String(uids[user]), name: user }, claimed: false, source: 'environment' },
-        });
-      }
-    }
+    expectCallers(await eventsOf(requests.map(({ name }) => name)));
     await end();
     const alerts = await agent.alerts();
     const found = requests.flatMap(({ name }) =>
       alerts.filter((alert) => isOf(name, alert)).map(({ rule }) => [rule.id, name]),
     );
-    expect(found).toEqual([
-      [ofInitiator, listed(0)],
-      [ofInitiator, listed(1)],
-      [ofLocalPackage, local(2)],
-      [ofLocalPackage, local(3)],
-    ]);
+    expect(found).toEqual(alertsOfRequests);
   });
 
   test('names a user outside of a session, and root, in its journal only', async () => {

@@ -33,11 +33,14 @@ export function cached(scratch: string, name: string, make: (directory: string) 
 export const download = (program: string, args: readonly string[], cwd: string): string =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
 
-const baseSystem = (scratch: string): string =>
-  cached(scratch, `${suite}-${packages.join('-')}`, (directory) => {
-    debootstrap(directory, suite, packages);
+/** The directory of a system of this machine's architecture, with `packages` and those in `also`. */
+export function baseSystem(scratch: string, also: readonly string[] = []): string {
+  const included = [...packages, ...also];
+  return cached(scratch, `${suite}-${included.join('-')}`, (directory) => {
+    debootstrap(directory, suite, included);
     removeDownloads(directory);
   });
+}
 
 /** Removes the downloaded packages of a system in which they are installed. */
 export function removeDownloads(directory: string): void {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Architecture } from '../../packaging/files.ts';
 import { until } from '../e2e/run-agent.ts';
 import { architecture as native } from '../packages/built.ts';
-import { given, makeRoot } from './debian.ts';
+import { baseSystem, given, makeRoot } from './debian.ts';
 import { emulators, makeDisk, startEmulator } from './emulators.ts';
 import { foreignBase } from './foreign-debian.ts';
 import { type Machine, openShell } from './machine.ts';
@@ -17,22 +17,28 @@ const unitsFor = (terminal: string) => ({
     '[Install]\nWantedBy=multi-user.target\n',
 });
 
+export interface VirtualMachineOptions {
+  architecture: Architecture;
+  cpus: number;
+  /** Packages that the system has in addition, if the architecture is this machine's. */
+  also?: readonly string[];
+}
+
 /** Boots a system that has `files` in `given`; resolves when its shell answers. */
 export async function bootVirtualMachine(
   scratch: string,
   files: readonly string[],
-  architecture: Architecture = native,
-  cpus = 1,
+  { architecture, cpus, also = [] }: VirtualMachineOptions,
 ): Promise<Machine> {
   const root = join(scratch, 'root');
   const { console: line, terminal, shell: shellOptions } = emulators[architecture.deb];
-  const foreign = architecture.deb !== native.deb;
+  const isForeign = architecture.deb !== native.deb;
   makeRoot(scratch, root, {
     files,
     units: unitsFor(terminal),
     // The getty waits for a device that only udev, which is not installed, would make.
     masked: [`serial-getty@${line}.service`],
-    ...(foreign && { base: await foreignBase(scratch, architecture) }),
+    base: isForeign ? await foreignBase(scratch, architecture) : baseSystem(scratch, also),
   });
   const console = join(scratch, 'console');
   const socket = join(scratch, 'shell');
