@@ -62,6 +62,7 @@ function collectMatching(value: unknown, path: string, pieces: readonly string[]
  */
 export function matchesPieces(name: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1) ?? '';
+  if (pieces.length < 2) return name === last;
   let position = 0;
   for (const [index, piece] of pieces.slice(0, -1).entries()) {
     const found = name.indexOf(piece, position);

@@ -45,6 +45,8 @@ test.each<[pattern: string, path: string, watched: boolean]>([
   // What the way to it consists of is watched, too: it may be replaced.
   ['/etc/crontab', '/etc', true],
   ['/etc/crontab', '/etc/crontab.bak', false],
+  ['/etc/crontab', '/etc/my-crontab', false],
+  ['/etc/cron.d/*', '/etc/my-cron.d/job', false],
   ['/etc/crontab', '/etc/crontab/x', false],
   ['/etc/crontab', '/opt', false],
   ['/etc/cron.d/*', '/etc/cron.d', true],
