@@ -126,6 +126,7 @@ export const namedValues: Readonly<Record<string, NamedKind>> = {
   'exception add --from': 'alerts',
   'packages --match': 'packages',
   'scripts list package': 'scripts',
+  'scripts diff package': 'scripts',
   'baseline remove term': 'terms',
   'baseline allow term': 'terms',
   'alerts list --rule': 'rules',

@@ -874,3 +874,66 @@ test('scripts lists and shows stored scripts, escaped without --raw', async () =
   });
   expect(await stepparent('scripts', 'show', 'ffff')).toMatchObject({ code: 1, out: '' });
 });
+
+test('scripts diff compares each script of a package with the content before, escaped', async () => {
+  const store = openStore(join(directory, 'state', 'stepparent.db'));
+  const save = (version: string, phase: string, text: string, atMs: number): string => {
+    const content = Buffer.from(text);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const slot = { package: 'anacron', version, phase, path: `/var/lib/dpkg/info/anacron.${phase}` };
+    const seen = { ...slot, sha256, sizeBytes: content.length, content, state: 'first', origin: 'dpkg' } as const;
+    store.saveScripts([seen], atMs);
+    return sha256.slice(0, 16);
+  };
+  const hour = 3_600_000;
+  save('1.0', 'prerm', 'exit 0\n', nowMs - 5 * hour);
+  expect(await stepparent('scripts', 'diff', 'anacron')).toEqual({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(
+      /^only one content of its script is known: nothing to compare\nanacron 1\.0 prerm \w{16}\n$/,
+    ),
+  });
+  save('0.9', 'postinst', 'older\n', nowMs - 4 * hour);
+  const before = save('1.0', 'postinst', '#!/bin/sh\nset -e\n\ttrue\n', nowMs - 3 * hour);
+  const now = save('1.1', 'postinst', '#!/bin/sh\nset -e\n\ttrue \u001b[2J\nsetsid /opt/x &\n', nowMs - hour);
+  save('1.1', 'prerm', 'exit 0\n', nowMs - hour);
+  expect(await stepparent('scripts', 'diff', 'anacron')).toEqual({
+    code: 0,
+    out: [
+      `--- anacron 1.0 postinst ${before}`,
+      `+++ anacron 1.1 postinst ${now}`,
+      '@@ -1,3 +1,4 @@',
+      ' #!/bin/sh',
+      ' set -e',
+      '-\ttrue',
+      '+\ttrue \\x1b[2J',
+      '+setsid /opt/x &',
+      '',
+    ].join('\n'),
+    err: '',
+  });
+  expect(JSON.parse((await stepparent('scripts', 'diff', 'anacron', '--json')).out)).toMatchObject({
+    package: 'anacron',
+    phase: 'postinst',
+    before: { version: '1.0', size: 23 },
+    now: { version: '1.1', state: 'first' },
+    diff: expect.stringContaining('+setsid /opt/x &'),
+    cut: false,
+    partial: false,
+  });
+  // An older content that is seen again is the newest one.
+  save('1.0', 'postinst', '#!/bin/sh\nset -e\n\ttrue\n', nowMs);
+  expect((await stepparent('scripts', 'diff', 'anacron')).out).toContain(`+++ anacron 1.0 postinst ${before}\n`);
+  // A large difference is cut.
+  save('2.0', 'postinst', 'x\n'.repeat(50_000), nowMs + hour);
+  const large = await stepparent('scripts', 'diff', 'anacron');
+  expect(large.err).toContain('only the first 65536 characters of the difference are shown');
+  expect(large.out.length).toBeLessThan(70_000);
+  store.close();
+  expect(await stepparent('scripts', 'diff', 'none')).toEqual({
+    code: 1,
+    out: '',
+    err: 'no scripts of that package\n',
+  });
+});
