@@ -51,6 +51,7 @@ const stepparent: Stepparent = {
     packages_count: 4,
     root: '/',
     database: '/var/lib/dpkg',
+    other_database: '/tmp/a b',
     dry_run: false,
     verification_off: ['nosignature', 'nodigest'],
   },

@@ -192,6 +192,10 @@ describe('a web server runs a copy of dpkg', () => {
       'nginx.service ran /tmp/updater (a copy of dpkg) to install evil_1.deb - first installation by nginx.service in 90 days',
     ],
     [
+      'package-installed-outside-database',
+      'nginx.service ran /tmp/updater (a copy of dpkg) to install evil_1.deb - the packages are in /tmp/db and in no list of the host',
+    ],
+    [
       'package-tool-impostor',
       "nginx.service ran /tmp/updater (a copy of dpkg) to install evil_1.deb - /tmp/updater is not the distribution's own file",
     ],

@@ -53,6 +53,7 @@ const messageIds = {
   'package-script-loaded-module': '0fecff83436b8997bae68630a0a9dc6b',
   'package-script-added-persistence': '62640ea7df6c8b329a6f84168d29b46d',
   'package-held': '1471570918c78ef2b05cb30ca510521a',
+  'package-installed-outside-database': '5e519e953fad843a845a37d9c9082fe6',
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',
   'package-source-added': '554f9f5712cb899ead43e72a19b130f1',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',

@@ -326,6 +326,12 @@ const stepparentFields = {
         journal: 'STEPPARENT_PACKAGE_DATABASE',
         about: 'Package database, as given by --admindir or --dbpath',
       },
+      other_database: {
+        type: 'keyword',
+        journal: 'STEPPARENT_PACKAGE_OTHER_DATABASE',
+        about:
+          'Package database that is not the one of the host, while packages are installed, configured or removed on the host itself: by arguments or by DPKG_ADMINDIR. Databases of other roots do not count',
+      },
       dry_run: {
         type: 'boolean',
         required: true,

@@ -1,5 +1,7 @@
 // dpkg's command line: its options as data, and its own parsing rules (dpkg(1); lib/dpkg/options.c and src/main/main.c of 1.21 to 1.23).
 
+import path from 'node:path';
+import { dpkgDirectory } from '../../collectors/packages/tools.ts';
 import type { Command, Operation, VerificationOff } from './command.ts';
 
 interface DpkgOption {
@@ -131,7 +133,10 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
     if (option.sets === 'root') {
       delete set.instdir;
       delete set.admindir;
-    } else if (option.sets === 'instdir') delete set.root;
+    } else if (option.sets === 'instdir' && set.root !== undefined) {
+      set.admindir ??= path.posix.join(set.root, dpkgDirectory);
+      delete set.root;
+    }
     return true;
   }
 

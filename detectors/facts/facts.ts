@@ -7,6 +7,7 @@ import { configurationTools } from '../../collectors/hooks/configuration-tools.t
 import { afterLinker } from '../../collectors/process/dynamic-linker.ts';
 import { givenCommands } from './given-commands.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
+import { otherDatabase } from './other-database.ts';
 import { findOverride, isOverrideTool } from './override.ts';
 import { isPackageProgram, parsePackageOperation } from './package-operation.ts';
 import { findUnlisted } from './unlisted.ts';
@@ -33,7 +34,11 @@ const facts: { [Name in FactName]: Fact<Name> } = {
     const name = acceptedName(read, isPackageProgram);
     if (name === undefined) return undefined;
     const args = argsOf(read);
-    return args && parsePackageOperation(name, args);
+    const operation = args && parsePackageOperation(name, args);
+    if (operation === undefined) return undefined;
+    const variables = (): string[] => listOf(read('process.env_vars'));
+    const other = otherDatabase(operation, args ?? [], variables, () => listOf(read('process.working_directory'))[0]);
+    return other === undefined ? operation : { ...operation, other_database: other };
   },
   initiator({ document, note }) {
     const found = findInitiator(document());

@@ -96,7 +96,7 @@ test('is computed once, when a rule first reads it', () => {
   for (let i = 0; i < 3; i++) read('stepparent.package.operation');
   facts();
   expect(asked).toEqual([
-    ...['process.name', 'process.name', 'process.args', 'stepparent.program.argument'],
+    ...['process.name', 'process.name', 'process.args', 'stepparent.program.argument', 'process.env_vars'],
     ...['event.category', 'event.category', 'event.action', 'event.category'],
     ...['process.name', 'stepparent.program.name'],
   ]);
