@@ -18,6 +18,7 @@ export const configurationSyntaxes = {
   debconf: 'database drivers that debconf does not bring itself',
   shell: 'lines of a shell script that are no plain settings',
   perl: 'lines of a Perl script that are no plain settings',
+  pth: 'lines of a Python path file that import',
   program: 'programs that are run: each executable file',
   module: 'code that is loaded: each file',
 } as const;
@@ -124,6 +125,10 @@ const readers: Readonly<Partial<Record<ConfigurationSyntax, Reader>>> = {
   },
   *perl(text) {
     for (const line of text.split('\n')) if (!isPlainPerl(line)) yield line;
+  },
+  // Python's site module executes such a line; others are directories.
+  *pth(text) {
+    for (const line of text.split('\n')) if (/^import[ \t]/.test(line)) yield line;
   },
 };
 

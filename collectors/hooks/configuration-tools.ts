@@ -3,14 +3,16 @@
 import { namesOf, packageTools } from '../packages/tools.ts';
 
 /** Whose options and configuration a tool has. */
-export type ToolFamily = 'apt' | 'dpkg' | 'rpm' | 'dnf' | 'zypper';
+export type ToolFamily = 'apt' | 'dpkg' | 'debconf' | 'rpm' | 'dnf' | 'zypper' | 'packagekit';
 
 const families: Readonly<Record<ToolFamily, string>> = {
-  apt: 'apt apt-get apt-cache apt-config apt-mark apt-cdrom apt-ftparchive apt-sortpkgs apt-extracttemplates apt-file aptitude aptitude-curses nala synaptic',
+  apt: 'apt apt-get apt-helper apt-cache apt-config apt-mark apt-cdrom apt-ftparchive apt-sortpkgs apt-extracttemplates apt-file aptitude aptitude-curses nala synaptic',
   dpkg: 'dpkg',
-  rpm: 'rpm rpmdb rpmkeys rpmsign',
+  debconf: 'dpkg-reconfigure dpkg-preconfigure debconf',
+  rpm: 'rpm rpmdb rpmkeys rpmsign rpmquery rpmverify rpmgraph',
   dnf: 'microdnf tdnf yum',
   zypper: 'zypper',
+  packagekit: 'packagekitd packagekit-direct',
 };
 
 /** The family of each tool, by the name of its program. */
@@ -19,6 +21,6 @@ export const configurationTools: ReadonlyMap<string, ToolFamily> = new Map([
     names.split(' ').map((name): [string, ToolFamily] => [name, family]),
   ),
   ...[...namesOf(packageTools)].flatMap((name): [string, ToolFamily][] =>
-    /^dnf-?\d?$/.test(name) ? [[name, 'dnf']] : [],
+    /^dnf(?:-automatic)?(?:-?\d)?$/.test(name) ? [[name, 'dnf']] : [],
   ),
 ]);

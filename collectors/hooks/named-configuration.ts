@@ -26,12 +26,17 @@ export function namedFiles(name: string, args: readonly string[], variables: rea
     for (const file of paths) if (file) files.push({ path: file, syntax });
   };
   if (family === 'apt') add('apt_conf', variableOf('APT_CONFIG', variables), ...aptArguments(args.slice(1)).files);
-  if (family === 'dnf') add('dnf_conf', ...dnfFiles(args.slice(1)));
-  const home = otherHome(variables);
+  // dnf-automatic has its file as an operand.
+  if (name.startsWith('dnf-automatic')) add('dnf_conf', ...args.slice(1).filter((arg) => !arg.startsWith('-')));
+  else if (family === 'dnf') add('dnf_conf', ...dnfFiles(args.slice(1)));
+  const home = otherDirectory('HOME', variables, /^\/(?:root|home\/[^/]+)?$/);
+  if (name.startsWith('aptitude')) add('apt_conf', home && `${home}/.aptitude/config`);
   if (family === 'dpkg') add('dpkg_cfg', home && `${home}/.dpkg.cfg`);
   if (family === 'rpm' || family === 'dnf') {
-    add('rpm_macros', home && `${home}/.rpmmacros`, home && `${home}/.config/rpm/macros`);
-    add('rpmrc', home && `${home}/.rpmrc`);
+    const usual = /^\/(?:root|home\/[^/]+)\/\.config$/;
+    const configuration = otherDirectory('XDG_CONFIG_HOME', variables, usual) ?? (home && `${home}/.config`);
+    add('rpm_macros', home && `${home}/.rpmmacros`, configuration && `${configuration}/rpm/macros`);
+    add('rpmrc', home && `${home}/.rpmrc`, configuration && `${configuration}/rpm/rpmrc`);
     if (family === 'rpm') add('popt', home && `${home}/.popt`);
   }
   return files.slice(0, maxFiles);
@@ -40,19 +45,20 @@ export function namedFiles(name: string, args: readonly string[], variables: rea
 const variableOf = (name: string, variables: readonly string[]): string | undefined =>
   variables.find((variable) => variable.startsWith(`${name}=`))?.slice(name.length + 1);
 
-/** HOME, unless it is one of the homes that are watched. */
-function otherHome(variables: readonly string[]): string | undefined {
-  const home = variableOf('HOME', variables);
-  if (home === undefined || !home.startsWith('/')) return undefined;
-  const plain = path.posix.normalize(home).replace(/\/$/, '');
-  return plain === '' || /^\/(?:root|home\/[^/]+)$/.test(plain) ? undefined : plain;
+/** The directory that the variable names, unless it is one of those that are watched. */
+function otherDirectory(name: string, variables: readonly string[], watched: RegExp): string | undefined {
+  const directory = variableOf(name, variables);
+  if (directory === undefined || !directory.startsWith('/')) return undefined;
+  const plain = path.posix.normalize(directory).replace(/(?<=.)\/$/, '');
+  return watched.test(plain) ? undefined : plain;
 }
 
+/** By argparse: beginnings of the long name that no other option has, and the letter behind others without a value. */
 function dnfFiles(args: readonly string[]): string[] {
   return args.flatMap((arg, i) => {
-    const [, value] = /^(?:--config=|-c=?(?=.))(.*)$/s.exec(arg) ?? [];
-    if (value !== undefined) return [value];
-    return (arg === '-c' || arg === '--config') && args[i + 1] !== undefined ? [args[i + 1] as string] : [];
+    const [option, value] = /^(?:--con(?:f(?:ig?)?)?(?:=|$)|-[qvbC46yh]*c=?)(.*)$/s.exec(arg) ?? [];
+    if (option === undefined) return [];
+    return value || option.endsWith('=') ? [value ?? ''] : args.slice(i + 1, i + 2);
   });
 }
 

@@ -1,6 +1,7 @@
 // The paths that are watched by default, outside of the package databases: files that make a program run, at each boot,
 // login or run of a package tool.
 
+import type { CodeEffect, CodeReader } from '../hooks/code-readers.ts';
 import type { ConfigurationSyntax } from '../hooks/configuration-commands.ts';
 
 /** The kinds of watched paths, as `stepparent.file.watched` names them, each with its meaning. */
@@ -27,6 +28,7 @@ export const watchedKinds = {
   desktop: 'programs that a desktop starts, and services of D-Bus',
   module: 'kernel modules that are loaded, and commands in their place',
   boot: 'hooks of initramfs, kernel and boot loader',
+  trust: 'certificate authorities, and settings of TLS and of signatures',
   motd: 'scripts that run at each login to show a message',
   logrotate: 'configuration of logrotate, which can name commands',
   configured: 'paths that the configuration adds',
@@ -50,6 +52,10 @@ export interface WatchedPath {
   isSecret?: true;
   /** How a package tool, or a script of a package, reads the file to find code that it runs. Absent: it does not. */
   syntax?: ConfigurationSyntax;
+  /** The tool that reads it. Absent: that of the kind. */
+  reader?: CodeReader;
+  /** What it does. Absent: what its syntax says; without one, it configures its reader. */
+  effect?: CodeEffect;
 }
 
 const rows = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
@@ -66,14 +72,38 @@ const read = (
   ...paths: readonly string[]
 ): WatchedPath[] => rows(kind, source, ...paths).map((row) => ({ ...row, syntax }));
 
+const asTrusted = (row: WatchedPath): WatchedPath => ({ ...row, effect: 'trusts' });
+const asLoaded = (row: WatchedPath): WatchedPath => ({ ...row, effect: 'loads' });
+
+/** Rows whose files decide which code or origin is trusted. */
+const trusted = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
+  rows(kind, source, ...paths).map(asTrusted);
+
+/** Rows that another tool than that of their kind reads. */
+const by = (reader: CodeReader, ...paths: readonly WatchedPath[]): WatchedPath[] =>
+  paths.map((row) => ({ ...row, reader }));
+
 /** The path below each directory of libraries. */
 const inLibraries = (path: string): string[] =>
   ['', '64', '/x86_64-linux-gnu', '/aarch64-linux-gnu'].map((directory) => `/usr/lib${directory}/${path}`);
+
+/** The file in the directory of each vendor of rpm. */
+const vendorFiles = (name: string): string[] =>
+  ['redhat', 'suse', 'debian'].map((vendor) => `/usr/lib/rpm/${vendor}/${name}`);
 
 /** Directories of Python modules: of Debian, and by version of the others. */
 const pythonPackages: readonly string[] = [
   'python3/dist-packages',
   ...Array.from({ length: 10 }, (_, i) => `python3.${i + 6}/site-packages`),
+];
+
+/** Where pip puts modules, some of which bring a path file that imports. */
+const sitePackages: readonly string[] = [
+  '/usr/lib/python3*/site-packages',
+  '/usr/lib64/python3*/site-packages',
+  '/usr/local/lib/python3*/dist-packages',
+  '/usr/local/lib/python3*/site-packages',
+  '~/.local/lib/python3*/site-packages',
 ];
 
 /** The paths below a directory of configuration, a runtime directory, and the directories of packages. */
@@ -86,58 +116,89 @@ const inUnitDirectories = (...names: readonly string[]): string[] =>
 export const watchedPaths: readonly WatchedPath[] = [
   ...secrets('apt', 'apt_auth.conf(5)', '/etc/apt/auth.conf', '/etc/apt/auth.conf.d/*'),
   ...read('apt', 'apt.conf(5)', 'apt_conf', '/etc/apt/apt.conf', '/etc/apt/apt.conf.d/*'),
-  ...rows('apt', 'sources.list(5)', '/etc/apt/sources.list*', '/etc/apt/sources.list.d/*', '/etc/apt/mirrors/*'),
-  ...rows('apt', 'apt-key(8)', '/etc/apt/trusted.gpg*', '/etc/apt/trusted.gpg.d/*', '/etc/apt/keyrings/*'),
-  ...rows('apt', 'apt_preferences(5)', '/etc/apt/preferences*', '/etc/apt/preferences.d/*'),
+  ...by('aptitude', ...read('apt', 'aptitude(8)', 'apt_conf', '~/.aptitude/config')),
+  ...trusted('apt', 'sources.list(5)', '/etc/apt/sources.list*', '/etc/apt/sources.list.d/*', '/etc/apt/mirrors/*'),
+  ...trusted('apt', 'apt-key(8)', '/etc/apt/trusted.gpg*', '/etc/apt/trusted.gpg.d/*', '/etc/apt/keyrings/*'),
+  ...trusted('apt', 'apt_preferences(5)', '/etc/apt/preferences*', '/etc/apt/preferences.d/*'),
   ...rows('apt', 'listchanges.conf(5)', '/etc/apt/listchanges.conf', '/etc/apt/listchanges.conf.d/*'),
   ...read('apt', 'package apt', 'program', '/usr/lib/apt/**'),
-  ...rows('apt', 'package apt', '/usr/share/keyrings/*'),
+  ...trusted('apt', 'package apt', '/usr/share/keyrings/*', '/usr/share/apt/default-sequoia.config'),
 
   ...read('dpkg', 'dpkg.cfg(5)', 'dpkg_cfg', '/etc/dpkg/dpkg.cfg', '/etc/dpkg/dpkg.cfg.d/*', '~/.dpkg.cfg'),
   ...rows('dpkg', 'package dpkg', '/etc/dpkg/origins/*', '/etc/dpkg/shlibs.*'),
+  ...trusted('dpkg', 'debsig-verify(1)', '/etc/debsig/policies/**', '/usr/share/debsig/keyrings/**'),
   ...read('dpkg', 'package dpkg', 'program', '/usr/lib/dpkg/**', '/usr/libexec/dpkg/*'),
   ...read('dpkg', 'dpkg-maintscript-helper(1)', 'module', '/usr/share/dpkg/sh/*'),
-  ...rows('dpkg', 'update-alternatives(1)', '/etc/alternatives/*', '/var/lib/dpkg/alternatives/*'),
+  ...trusted('dpkg', 'update-alternatives(1)', '/etc/alternatives/*', '/var/lib/dpkg/alternatives/*'),
   ...read('debconf', 'debconf.conf(5)', 'debconf', '/etc/debconf.conf', '~/.debconfrc'),
   ...read('debconf', 'package debconf', 'module', '/usr/share/debconf/**', '/usr/share/perl5/Debconf/**'),
+  ...read('debconf', 'package debconf', 'program', '/usr/lib/cdebconf/debconf'),
 
   ...read('rpm', 'rpm(8)', 'rpm_macros', '/etc/rpm/macros*', '/etc/rpm/macros.d/*', '/usr/lib/rpm/macros'),
   ...read('rpm', 'rpm(8)', 'rpm_macros', '/usr/lib/rpm/macros.d/*', '/usr/lib/rpm/platform/*/macros'),
-  ...read('rpm', 'rpm(8)', 'rpm_macros', '/usr/lib/rpm/redhat/macros', '/usr/lib/rpm/suse_macros'),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', ...vendorFiles('macros'), '/usr/lib/rpm/suse_macros', '/etc/rpm/*/macros'),
+  ...read('rpm', 'rpm(8)', 'rpm_macros', '/usr/lib/rpm/fileattrs/*.attr'),
   ...read('rpm', 'rpm(8)', 'rpm_macros', '~/.rpmmacros', '~/.config/rpm/macros'),
-  ...read('rpm', 'rpm(8)', 'rpmrc', '/etc/rpmrc', '/etc/rpm/rpmrc', '/usr/lib/rpm/rpmrc', '/usr/lib/rpm/redhat/rpmrc'),
+  ...read('rpm', 'rpm(8)', 'rpmrc', '/etc/rpmrc', '/etc/rpm/rpmrc', '/usr/lib/rpm/rpmrc', ...vendorFiles('rpmrc')),
   ...read('rpm', 'rpm(8)', 'rpmrc', '~/.rpmrc', '~/.config/rpm/rpmrc'),
   ...read('rpm', 'rpm(8)', 'module', '/usr/lib/rpm/lua/**'),
   ...rows('rpm', 'rpm(8)', '/etc/rpm/**', '/usr/lib/rpm/redhat/**', '~/.config/rpm/*'),
-  ...read('rpm', 'popt(3)', 'popt', '/usr/lib/rpm/rpmpopt*', '/etc/popt', '/etc/popt.d/*', '~/.popt', '~/.config/popt'),
+  ...by(
+    'popt',
+    ...read(
+      'rpm',
+      'popt(3)',
+      'popt',
+      '/usr/lib/rpm/rpmpopt*',
+      '/etc/popt',
+      '/etc/popt.d/*',
+      '~/.popt',
+      '~/.config/popt',
+    ),
+  ),
+  // curl, by which rpm fetches packages.
+  ...rows('rpm', 'curl(1)', '~/.curlrc', '~/.config/curlrc'),
   ...read('rpm', 'rpm-plugins(8)', 'module', ...inLibraries('rpm-plugins/*')),
 
-  ...secrets('dnf', 'dnf.conf(5)', '/etc/yum.repos.d/*', '/etc/distro.repos.d/*', '/etc/tdnf/tdnf.conf'),
+  ...secrets('dnf', 'dnf.conf(5)', '/etc/yum.repos.d/*', '/etc/distro.repos.d/*').map(asTrusted),
+  ...secrets('dnf', 'package tdnf', '/etc/tdnf/tdnf.conf'),
   ...read('dnf', 'dnf.conf(5)', 'dnf_conf', '/etc/dnf/*.conf', '/etc/dnf/aliases.d/*', '/etc/dnf/plugins/*.conf'),
-  ...read('dnf', 'dnf.conf(5)', 'dnf_conf', '/etc/yum.conf', '/etc/yum/*.conf', '/etc/yum/pluginconf.d/*'),
-  ...read(
-    'dnf',
-    'dnf5-libdnf5.conf(5)',
-    'dnf_conf',
-    ...['/etc/dnf/libdnf5.conf.d/*', '/etc/dnf/libdnf5-plugins/*.conf', '/usr/share/dnf5/libdnf.conf.d/*'],
+  ...by(
+    'yum',
+    ...read('dnf', 'dnf.conf(5)', 'dnf_conf', '/etc/yum.conf', '/etc/yum/*.conf', '/etc/yum/pluginconf.d/*'),
   ),
-  ...read('dnf', 'libdnf5-actions(8)', 'actions', '/etc/dnf/libdnf5-plugins/actions.d/*'),
+  ...by(
+    'dnf5',
+    ...read('dnf', 'dnf5-libdnf5.conf(5)', 'dnf_conf', '/etc/dnf/libdnf5.conf.d/*', '/etc/dnf/libdnf5-plugins/*.conf'),
+    ...read('dnf', 'dnf5-libdnf5.conf(5)', 'dnf_conf', '/usr/share/dnf5/libdnf.conf.d/*'),
+    ...read('dnf', 'libdnf5-actions(8)', 'actions', '/etc/dnf/libdnf5-plugins/actions.d/*'),
+    ...rows('dnf', 'dnf5-aliases(7)', '/etc/dnf/dnf5-aliases.d/*', '~/.config/dnf5/aliases.d/*'),
+  ),
   ...read(
     'dnf',
     'dnf-post-transaction-actions(8)',
     'actions',
     ...['post-transaction', 'pre-transaction'].map((time) => `/etc/dnf/plugins/${time}-actions.d/*`),
   ),
-  ...read('dnf', 'package yum', 'actions', '/etc/yum/post-actions/*'),
-  ...rows('dnf', 'dnf.conf(5)', '/etc/dnf/**', '/etc/yum/**', '/etc/pki/rpm-gpg/*', '/etc/tdnf/**'),
-  ...read('dnf', 'dnf5-libdnf5.conf(5)', 'module', ...inLibraries('libdnf5/plugins/*')),
-  ...rows('dnf', 'dnf5-libdnf5.conf(5)', '/usr/share/dnf5/**'),
-  ...read('dnf', 'package dnf', 'module', ...inLibraries('libdnf/plugins/*'), ...inLibraries('dnf5/plugins/*')),
+  ...by('yum', ...read('dnf', 'package yum', 'actions', '/etc/yum/post-actions/*')),
+  ...trusted('dnf', 'dnf.conf(5)', '/etc/pki/rpm-gpg/*', '/etc/dnf/vars/*', '/etc/yum/vars/*'),
+  ...rows('dnf', 'dnf.conf(5)', '/etc/dnf/**', '/etc/yum/**'),
+  ...rows('dnf', 'package tdnf', '/etc/tdnf/**'),
+  ...by(
+    'dnf5',
+    ...read('dnf', 'dnf5-libdnf5.conf(5)', 'module', ...inLibraries('libdnf5/plugins/*')),
+    ...rows('dnf', 'dnf5-libdnf5.conf(5)', '/usr/share/dnf5/**'),
+    ...read('dnf', 'package dnf5', 'module', ...inLibraries('dnf5/plugins/*')),
+  ),
+  ...read('dnf', 'package dnf', 'module', ...inLibraries('libdnf/plugins/*')),
   ...read('dnf', 'package dnf', 'module', ...pythonPackages.map((packages) => `/usr/lib/${packages}/dnf-plugins/*`)),
-  ...read('dnf', 'package yum', 'module', '/usr/lib/yum-plugins/*', '/usr/share/yum-plugins/*'),
+  ...by('yum', ...read('dnf', 'package yum', 'module', '/usr/lib/yum-plugins/*', '/usr/share/yum-plugins/*')),
   ...read('dnf', 'package tdnf', 'module', '/usr/lib/tdnf-plugins/*', '/usr/lib64/tdnf-plugins/*'),
 
-  ...secrets('zypp', 'zypper(8)', '/etc/zypp/credentials.d/*', '/etc/zypp/repos.d/*', '/etc/zypp/services.d/*'),
+  ...secrets('zypp', 'zypper(8)', '/etc/zypp/repos.d/*', '/etc/zypp/services.d/*').map(asTrusted),
+  ...secrets('zypp', 'zypper(8)', '/etc/zypp/credentials.d/*'),
+  ...rows('zypp', 'zypper(8)', '~/.zypper.conf'),
+  ...trusted('zypp', 'zypper(8)', '/etc/zypp/vendors.d/*', '/etc/zypp/vars.d/*', '/etc/products.d/*'),
   ...read('zypp', 'zypper(8)', 'program', '/usr/lib/zypp/plugins/**', '/usr/lib/zypper/commands/*'),
   ...rows('zypp', 'zypper(8)', '/etc/zypp/**'),
   ...read('packagekit', 'package packagekit', 'program', '/etc/PackageKit/events/**'),
@@ -161,6 +222,28 @@ export const watchedPaths: readonly WatchedPath[] = [
   ...read('package_hook', 'invoke-rc.d(8)', 'program', '/usr/sbin/policy-rc.d'),
   ...read('package_hook', 'update-ca-certificates(8)', 'program', '/etc/ca-certificates/update.d/*'),
   ...read('package_hook', 'package python3-minimal', 'program', '/usr/share/python3/runtime.d/*'),
+  ...read('package_hook', 'package emacsen-common', 'program', '/usr/lib/emacsen-common/packages/*/*'),
+  // Perl looks here first, also for modules that it brings itself; Python imports these modules at each start.
+  ...read(
+    'package_hook',
+    'package perl-base',
+    'module',
+    ...['', '*/', '*/*/'].map((level) => `/etc/perl/${level}*.pm`),
+  ),
+  ...read(
+    'package_hook',
+    'package libpython3.11-minimal',
+    'module',
+    '/usr/lib/python3*/sitecustomize.py',
+    '/etc/python3*/sitecustomize.py',
+  ),
+  ...read('package_hook', 'package libpython3.11-minimal', 'module', '/usr/lib/python3/dist-packages/*customize.py'),
+  ...read('package_hook', 'package libpython3.11-minimal', 'pth', '/usr/lib/python3/dist-packages/*.pth'),
+  ...rows(
+    'package_hook',
+    'package libpython3.11-minimal',
+    ...sitePackages.flatMap((packages) => [`${packages}/*.pth`, `${packages}/*customize.py`]),
+  ),
 
   ...rows('systemd', 'systemd.unit(5)', ...inUnitDirectories('system/**', 'user/**')),
   ...rows('systemd', 'systemd.unit(5)', '/etc/systemd/system.control/**', '/etc/systemd/system.attached/**'),
@@ -194,7 +277,10 @@ export const watchedPaths: readonly WatchedPath[] = [
   ...rows('ssh', 'sshd_config(5)', '/etc/ssh/sshd_config', '/etc/ssh/sshd_config.d/*', '/etc/ssh/authorized_keys*'),
   ...rows('ssh', 'ssh_config(5)', '/etc/ssh/ssh_config', '/etc/ssh/ssh_config.d/*', '~/.ssh/config'),
 
-  ...rows('linker', 'ld.so(8)', '/etc/ld.so.preload', '/etc/ld.so.conf', '/etc/ld.so.conf.d/*'),
+  ...by(
+    'any',
+    ...rows('linker', 'ld.so(8)', '/etc/ld.so.preload', '/etc/ld.so.conf', '/etc/ld.so.conf.d/*').map(asLoaded),
+  ),
 
   ...rows('shell', 'bash(1)', '/etc/profile', '/etc/profile.d/*', '/etc/bash.bashrc', '/etc/bashrc'),
   ...rows('shell', 'bash(1)', '/etc/bash.bash_logout', '/etc/skel/**', '/etc/bash_completion.d/*', '~/.profile'),
@@ -250,12 +336,60 @@ export const watchedPaths: readonly WatchedPath[] = [
     '/usr/lib/modprobe.d/*',
     '/lib/modprobe.d/*',
   ),
-  ...read('boot', 'initramfs-tools(7)', 'program', '/etc/initramfs-tools/hooks/*', '/etc/initramfs/post-update.d/*'),
+  ...by(
+    'scripts',
+    ...read('boot', 'initramfs-tools(7)', 'program', '/etc/initramfs-tools/hooks/*', '/etc/initramfs/post-update.d/*'),
+    ...read('boot', 'initramfs-tools(7)', 'program', '/usr/share/initramfs-tools/hooks/*'),
+    ...read('boot', 'initramfs.conf(5)', 'shell', '/etc/initramfs-tools/*.conf', '/etc/initramfs-tools/conf.d/*'),
+    ...read('boot', 'kernel-install(8)', 'program', '/etc/kernel/*.d/*', '/usr/lib/kernel/install.d/*'),
+    ...read('boot', 'package linux-image-amd64', 'program', '/usr/share/kernel/*.d/*'),
+    ...rows('boot', 'dkms(8)', '/etc/dkms/**'),
+  ),
   ...rows('boot', 'initramfs-tools(7)', '/etc/initramfs-tools/**', '/usr/share/initramfs-tools/**'),
   ...rows('boot', 'dracut(8)', '/etc/dracut.conf', '/etc/dracut.conf.d/*'),
-  ...read('boot', 'kernel-install(8)', 'program', '/etc/kernel/*.d/*', '/usr/lib/kernel/install.d/*'),
   ...rows('boot', 'kernel-install(8)', '/etc/kernel/**'),
   ...rows('boot', 'grub-mkconfig(8)', '/etc/grub.d/*'),
+  ...by(
+    'any',
+    ...trusted(
+      'trust',
+      'update-ca-certificates(8)',
+      '/usr/local/share/ca-certificates/**',
+      '/etc/ca-certificates.conf',
+    ),
+    ...trusted('trust', 'update-ca-certificates(8)', '/etc/pki/trust/**'),
+    ...trusted('trust', 'update-ca-trust(8)', '/etc/pki/ca-trust/source/**'),
+    ...trusted('trust', 'config(5)', '/etc/ssl/openssl.cnf', '/etc/pki/tls/openssl.cnf'),
+    ...trusted('trust', 'crypto-policies(7)', '/etc/crypto-policies/config', '/etc/crypto-policies/back-ends/*'),
+    ...trusted('trust', 'package libgnutls30', '/etc/gnutls/config'),
+    ...rows('trust', 'pkcs11.conf(5)', '/etc/pkcs11/modules/*', '/usr/share/p11-kit/modules/*').map(asLoaded),
+  ),
   ...rows('motd', 'pam_motd(8)', '/etc/update-motd.d/*'),
   ...rows('logrotate', 'logrotate(8)', '/etc/logrotate.conf', '/etc/logrotate.d/*'),
 ];
+
+const kindReaders: Readonly<Partial<Record<WatchedKind, CodeReader>>> = {
+  apt: 'apt',
+  dpkg: 'dpkg',
+  debconf: 'debconf',
+  rpm: 'rpm',
+  dnf: 'dnf',
+  zypp: 'zypper',
+  packagekit: 'packagekit',
+  package_hook: 'scripts',
+};
+
+/** Who reads the file; undefined: no package tool and no script of a package does. */
+export const readerOf = ({ kind, reader }: WatchedPath): CodeReader | undefined => reader ?? kindReaders[kind];
+
+const syntaxEffects: Readonly<Partial<Record<ConfigurationSyntax, CodeEffect>>> = {
+  shell: 'sources',
+  perl: 'sources',
+  pth: 'loads',
+  module: 'loads',
+  program: 'executes',
+};
+
+/** What the file does to its reader. */
+export const effectOf = ({ effect, syntax }: WatchedPath): CodeEffect =>
+  effect ?? (syntax && syntaxEffects[syntax]) ?? 'configures';

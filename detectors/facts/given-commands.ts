@@ -4,10 +4,11 @@
 import { redactCredentials } from '../../collectors/event/redact-credentials.ts';
 import { aptArguments } from '../../collectors/hooks/apt-arguments.ts';
 import { namesCode } from '../../collectors/hooks/apt-configuration.ts';
+import { isDebconfFrontend, variableRunsCode } from '../../collectors/hooks/code-variables.ts';
 import { boundedCommands, dpkgCommandOptions } from '../../collectors/hooks/configuration-commands.ts';
 import { configurationTools, type ToolFamily } from '../../collectors/hooks/configuration-tools.ts';
-import { macroRunsCode } from '../../collectors/hooks/rpm-macros.ts';
-import { hasOpenDirectory, isSystemPath, isSystemProgram } from '../../collectors/hooks/system-paths.ts';
+import { definitionRunsCode, macroRunsCode } from '../../collectors/hooks/rpm-macros.ts';
+import { isSystemPath } from '../../collectors/hooks/system-paths.ts';
 
 /** Bounded, and without passwords. `args`: argv[0] included. `variables`: as in `process.env_vars`. */
 export function givenCommands(name: string, args: readonly string[], variables: readonly string[]): string[] {
@@ -31,9 +32,15 @@ const byFamily: Readonly<Record<ToolFamily, Reader>> = {
       if (name === 'pipe' || !value.split(':').every(isSystemPath)) yield `--${name} ${value}`;
     }
     for (const arg of args) if (macroRunsCode(arg)) yield arg;
+    for (const { name, body } of macroOptions(args)) {
+      if (!macroRunsCode(body) && definitionRunsCode(name, body)) yield `%${name} ${body}`;
+    }
+  },
+  *debconf(args) {
+    for (const value of frontends(args)) if (!isDebconfFrontend(value)) yield `--frontend ${value}`;
   },
   *dnf(args) {
-    for (const { value } of longOptions(args, new Set(['setopt']))) {
+    for (const { value } of longOptions(args, setopts)) {
       const [, name = '', directories = ''] = /^(?:[^=]*\.)?(plugin(?:conf)?path)=(.*)$/is.exec(value) ?? [];
       if (
         directories
@@ -47,9 +54,35 @@ const byFamily: Readonly<Record<ToolFamily, Reader>> = {
     // A repository of a plugin, which is a program in a directory of libzypp.
     for (const arg of args) if (/^plugin:.*\.\.\//s.test(arg)) yield arg;
   },
+  // Their options name no code.
+  packagekit: () => [],
 };
 
 const rpmFileOptions: ReadonlySet<string> = new Set(['pipe', 'load', 'macros', 'rcfile']);
+/** argparse takes each beginning that no other option has. */
+const setopts: ReadonlySet<string> = new Set(['set', 'seto', 'setop', 'setopt']);
+
+/** What options of rpm define, as popt finds them: `--define`, and `-D` behind letters that take no value. */
+function* macroOptions(args: readonly string[]): Generator<{ name: string; body: string }> {
+  for (const [i, arg] of args.entries()) {
+    const option = /^--(?:pre)?define(?:=(.*))?$/s.exec(arg) ?? /^-[A-CF-Za-qs-z]*D=?(.*)$/s.exec(arg);
+    const text = option === null ? /%(?:define|global)\s+(.*)$/s.exec(arg)?.[1] : option[1] || args[i + 1];
+    // rpm reads `-` as `_` in the name, and takes parentheses behind it.
+    const [, name, body = ''] = /^\s*%?([\w-]+)(?:\([^)]*\))?\s+(.*)$/s.exec(text ?? '') ?? [];
+    if (name !== undefined) yield { name: name.replaceAll('-', '_'), body };
+  }
+}
+
+/** Values of debconf's option, as Getopt::Long of Perl finds them: long names can be abbreviated, letters bundled. */
+function* frontends(args: readonly string[]): Generator<string> {
+  for (const [i, arg] of args.entries()) {
+    if (arg === '--') return;
+    const long = /^--(fr[a-z]*)(?:=(.*))?$/s.exec(arg);
+    if (long !== null && 'frontend'.startsWith(long[1] as string)) yield long[2] ?? args[i + 1] ?? '';
+    const short = /^-[a-oq-z]*?f=?(.*)$/s.exec(arg);
+    if (short !== null) yield short[1] || (args[i + 1] ?? '');
+  }
+}
 
 /** Long options with a value: `--x=V` and `--x V`. Options end at `--`. */
 function* longOptions(args: readonly string[], names: ReadonlySet<string>): Generator<{ name: string; value: string }> {
@@ -59,49 +92,4 @@ function* longOptions(args: readonly string[], names: ReadonlySet<string>): Gene
     const [, name = '', value] = /^--([a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
     if (names.has(name)) yield { name, value: value ?? args[++i] ?? '' };
   }
-}
-
-/** Variables that make the tool, or the scripts and programs that it runs, load or run code, with the values that do not. */
-const codeVariables: readonly { name: RegExp; isHarmless(value: string): boolean }[] = [
-  // A bare name is searched in the directories of the system; fakeroot and eatmydata give one.
-  {
-    name: /^LD_(?:PRELOAD|AUDIT)$/,
-    isHarmless: (value) => value.split(/[\s:]+/).every((file) => file === '' || isSystemProgram(file)),
-  },
-  // Scripts that many users have a directory of their own for: only those that every user can write to count.
-  {
-    name: /^(?:PATH|LD_LIBRARY_PATH|PERL5LIB|PERLLIB|PYTHONPATH|PYTHONHOME)$/,
-    isHarmless: (value) => !hasOpenDirectory(value),
-  },
-  { name: /^PERL5OPT$/, isHarmless: (value) => value.trim() === '' },
-  { name: /^BASH_ENV$/, isHarmless: (value) => value === '' || isSystemPath(value) || value.startsWith('/etc/') },
-  {
-    name: /^BASH_FUNC_(?!(?:which|module|ml|scl|switchml|_module_raw|_moduleraw|spack)(?:%%|\(\))$)/,
-    isHarmless: () => false,
-  },
-  {
-    name: /^(?:RPM_CONFIGDIR|RPM_POPTEXEC_PATH|DPKG_DATADIR|DNF5_PLUGINS_DIR|LIBDNF_PLUGINS_CONFIG_DIR|LIBDNF_PYTHON_PLUGIN_DIR|GCONV_PATH|LD_ORIGIN_PATH)$/,
-    isHarmless: (value) => value === '' || isSystemPath(value) || value.startsWith('/etc/'),
-  },
-  {
-    name: /^DEBCONF_SYSTEMRC$/,
-    isHarmless: (value) => value === '' || value === '/etc/debconf.conf' || value === '/dev/null',
-  },
-  // The names of Perl modules of debconf.
-  { name: /^DEBIAN_FRONTEND$/, isHarmless: (value) => /^[A-Za-z0-9-]*$/.test(value) },
-  {
-    name: /^DPKG_PAGER$/,
-    isHarmless: (value) => /^[\w./ =-]*$/.test(value) && isSystemProgram(value.split(' ')[0] ?? ''),
-  },
-  {
-    name: /^TAR_OPTIONS$/,
-    isHarmless: (value) => !/(?:^|\s)-(?:-(?:to-c|checkpoint-a|use-c|rsh|rmt|info-s|new-v)|[a-zA-Z]*[IF])/.test(value),
-  },
-];
-
-function variableRunsCode(variable: string): boolean {
-  const end = variable.indexOf('=');
-  const [name, value] = [variable.slice(0, end), variable.slice(end + 1)];
-  const row = codeVariables.find((each) => each.name.test(name));
-  return row !== undefined && !row.isHarmless(value);
 }

@@ -156,6 +156,12 @@ const cases: Readonly<Partial<Record<ConfigurationSyntax, readonly Case[]>>> = {
     ['VCS=git\n/opt/x\nA=b; c\nD=$(e)', ['/opt/x', 'A=b; c', 'D=$(e)']],
     ['# c\nVCS=git\nexport A="b c"\nB=\'$(x)\' # d\n', []],
   ],
+  pth: [
+    ['/opt/modules\nimport os; os.system("/opt/x")\n', ['import os; os.system("/opt/x")']],
+    ['import\tx\r\n', ['import x']],
+    // Python takes these as directories or comments.
+    ['# import os\n import x\nimportant\n\n/usr/lib/python3/dist-packages/import x', []],
+  ],
   perl: [
     [
       `system("x");\n$nrconf{a} = "@{[system 1]}";\nqr((?{system 1}))\n'a #'; system("x");`,
@@ -243,6 +249,7 @@ test.each<[syntax: ConfigurationSyntax, read: string[], passed: string[]]>([
   ],
   ['dpkg_cfg', ['99-local', 'dpkg.cfg', '.dpkg.cfg'], ['x.conf', 'x.dpkg-new', '.x', 'x~']],
   ['rpm_macros', ['macros', 'macros.x', '.rpmmacros'], ['macros.rpmnew', 'macros.rpmsave', 'macros~']],
+  ['pth', ['x.pth'], ['x.pth.bak', 'x.pth~']],
   ['program', ['x', 'x.py', 'x.sh'], ['x.bak', 'x.dpkg-dist', 'x.swp', '#x'.replace('#', '.#')]],
 ])('names that a tool passes over: %s', (syntax, read, passed) => {
   expect([...read, ...passed].filter((name) => readsName(syntax, name))).toEqual(read);

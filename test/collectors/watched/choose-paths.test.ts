@@ -11,7 +11,7 @@ const pathsOf = (changes: Partial<Parameters<typeof choosePaths>[0]>): string[] 
 
 test('each row of the default list is a path that a configuration could add, with its source', () => {
   expect(watchedPaths.flatMap(({ path }) => pathFault(path) ?? [])).toEqual([]);
-  expect(watchedPaths.filter(({ source }) => !/^(?:[\w.-]+\(\d\)|package [a-z0-9-]+)$/.test(source))).toEqual([]);
+  expect(watchedPaths.filter(({ source }) => !/^(?:[\w.-]+\(\d\)|package [a-z0-9.+-]+)$/.test(source))).toEqual([]);
 });
 
 test('no path is listed twice, and each kind has a path', () => {
