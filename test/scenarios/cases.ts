@@ -58,7 +58,6 @@ const unowned = 'package-tool-ran-unowned-program';
 const impostor = 'package-tool-impostor';
 const persistence = 'package-script-added-persistence';
 const override = 'package-file-overridden';
-const otherDatabase = 'package-installed-outside-database';
 
 /** A case in the session of an administrator, whose installations are in the baseline. */
 const login = (id: string, title: string, script: string, answers: readonly Answer[]): Case => ({
@@ -128,15 +127,7 @@ const evasions: readonly Case[] = [
     mkdir -p db/info db/updates db/triggers db/parts db/alternatives; : >db/status; : >db/available
     ./updater --admindir=$WORK/db --log=/dev/null -i $DEBS/evil-marked_1.deb
     proof /opt/evil.ran`,
-    [{ alerts: [impostor], term: '/updater' }, { alerts: [initiator] }, { alerts: [otherDatabase], term: '/db' }],
-  ),
-  login(
-    'own-database',
-    'dpkg itself, with a database of its own and the root of the host',
-    `mkdir -p db/info db/updates db/triggers db/parts db/alternatives; : >db/status; : >db/available
-    DPKG_ADMINDIR=$WORK/db dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb
-    proof /opt/evil.ran`,
-    [{ alerts: [otherDatabase], term: '/db' }],
+    [{ alerts: [impostor], term: '/updater' }, { alerts: [initiator] }],
   ),
   daemon(
     'hidden-database',
