@@ -53,13 +53,13 @@ test('has these defaults', () => {
     },
     retention: { event_days: 14, package_days: 1825, max_mib: 200 },
     hunts: { interval: 3_600_000 },
-    alerts: { journald: true, ndjson: true },
+    alerts: { journald: true, ndjson: true, socket: false },
     log: { level: 'info' },
   });
 });
 
 test('every key has a description, allowed values, and a default or `whenUnset`', () => {
-  expect(configurationKeys.length).toBe(24);
+  expect(configurationKeys.length).toBe(25);
   for (const { name, description, allowed, default: value, whenUnset, example } of configurationKeys) {
     expect(description, name).toMatch(/^[A-Z].*\.$/);
     expect(allowed, name).toMatch(/^[^A-Z]+|a KQL/);

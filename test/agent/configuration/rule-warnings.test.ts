@@ -140,8 +140,8 @@ describe('a field that no event has', () => {
 describe('a query that no event can match', () => {
   const never = 'the query can never match: ';
   const kinds =
-    'process/start/exec, file/creation/creation, file/change/(rename, modification, attribute-change, tracing-changed), file/deletion/deletion, file/access/(script-read, tracing-read), package/installation/install, package/info/(install, upgrade, downgrade, reinstall, remove), package/change/(upgrade, downgrade, reinstall, hold, unhold), package/deletion/remove, network/connection/connection_attempted, process/info/processes-left-running (event.category/type/action)';
-  const processes = 'process/start/exec, process/info/processes-left-running';
+    'process/start/exec, file/creation/creation, file/change/(rename, modification, attribute-change, tracing-changed), file/deletion/deletion, file/access/(script-read, tracing-read), package/installation/install, package/info/(install, upgrade, downgrade, reinstall, remove), package/change/(upgrade, downgrade, reinstall, hold, unhold), package/deletion/remove, network/connection/connection_attempted, process/info/(processes-left-running, agent-started) (event.category/type/action)';
+  const processes = 'process/start/exec, process/info/(processes-left-running, agent-started)';
   test.each<[string, 'eql' | 'query', string, string]>([
     [
       'a category',
