@@ -10,6 +10,7 @@ import { coversValues, valuesOf } from './baseline-pattern.ts';
 import type { Exception } from './exceptions.ts';
 import { withFacts } from './facts/facts.ts';
 import type { CausedEvent, TermStanding } from './facts/term-standing.ts';
+import { foldedAlert, type OwnAlert } from './folded-alert.ts';
 import { createNoMatchCache, recordReads } from './no-match-cache.ts';
 import type { LedgerEntry } from './package-ledger.ts';
 import type { Predicate } from './query/query.ts';
@@ -48,10 +49,10 @@ export interface JudgePolicy {
 export interface Match {
   verdict: Verdict;
   /**
-   * The alert of this match, in the state `open`: the first call builds it, later calls return the same one. Undefined:
-   * the match raises no alert.
+   * The alert of this match, in the state `open`: the first call builds it, later calls return the same one. With `parts`,
+   * the alert also stands for these matches of the same event. Undefined: the match raises no alert.
    */
-  alert: (() => StepparentEvent) | undefined;
+  alert: ((parts?: readonly Match[]) => StepparentEvent) | undefined;
   /** The term is on a known-terms list and verified: it is learned and never raises an alert. */
   known: boolean;
   /**
@@ -159,11 +160,12 @@ export function openJudge(policy: JudgePolicy, { classify, onFault }: JudgeDeps)
     const verdict = withIndicators(withUserTerm(standing === 'unverified' ? unverified(plain) : plain, event), event);
     const known = standing === 'known';
     const alerting = scope !== 'container' || policy.containerAlerts;
-    const exception = policy.exceptionFor(rule.id, (field) => readPath(event, field));
-    const alert = once(() => {
+    const exception = exceptionFor(rule, event);
+    const own = once(() => {
       const id = alertId(event.event.id, rule.id);
       return buildAlert({ event, verdict, state: 'open', id, exception });
     });
+    const alert: Match['alert'] = (parts = []) => foldedAlert({ rule, document: own() }, parts.flatMap(ownAlert));
     const isAllowedBy = (patterns: readonly string[]): boolean => {
       const marks = (verdict.terms[0] ?? '').slice(plain.terms[0]?.length ?? 0);
       return coversValues(patterns, { values: valuesOf(event, rule.termFields), marks });
@@ -177,7 +179,19 @@ export function openJudge(policy: JudgePolicy, { classify, onFault }: JudgeDeps)
       isAllowedBy,
     };
   }
+
+  /** An exception of a rule whose baseline counts for this one counts for it, too. */
+  function exceptionFor({ id, knownBy }: Rule, event: StepparentEvent): Exception | undefined {
+    for (const ruleId of [id, ...knownBy]) {
+      const exception = policy.exceptionFor(ruleId, (field) => readPath(event, field));
+      if (exception !== undefined) return exception;
+    }
+    return undefined;
+  }
 }
+
+const ownAlert = ({ verdict: { rule }, alert }: Match): OwnAlert[] =>
+  alert === undefined ? [] : [{ rule, document: alert() }];
 
 /**
  * Whether an optional event may be stored, by the fields that are known before it is described; `cheap` returns

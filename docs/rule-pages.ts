@@ -120,7 +120,7 @@ const sources: Readonly<Record<Hunt['source'], string>> = {
   host: 'the host as it is now',
 };
 
-function whenReported({ type, termFields, windowMs, knownTerms }: Rule): string {
+function whenReported({ type, termFields, windowMs, knownTerms, knownBy, partOf }: Rule): string {
   if (type !== 'new_terms') {
     return `Matches with the same ${fieldList(termFields)} raise one alert in ${durationText(windowMs)}. If one of these fields was not observed, each match raises an alert.`;
   }
@@ -129,7 +129,14 @@ function whenReported({ type, termFields, windowMs, knownTerms }: Rule): string 
     lists === ''
       ? ''
       : ` Genuine programs that [known-terms.toml](../../detectors/rules/known-terms.toml) lists as ${lists} count as seen from the first day.`;
-  return `A match raises an alert if ${fieldList(termFields)} was not seen in a match on this host in the last ${durationText(windowMs)}. Each sighting restarts that time.${known} If one of these fields was not observed, each match raises an alert.`;
+  const links = (ids: readonly string[]): string => ids.map((id) => `[\`${id}\`](${id}.md)`).join(', ');
+  const others = [
+    knownBy.length === 0 ? '' : ` What ${links(knownBy)} has seen counts as seen, too.`,
+    partOf.length === 0
+      ? ''
+      : ` If a rule of these raises an alert of the same event, the finding goes into it: ${links(partOf)}.`,
+  ].join('');
+  return `A match raises an alert if ${fieldList(termFields)} was not seen in a match on this host in the last ${durationText(windowMs)}. Each sighting restarts that time.${known}${others} If one of these fields was not observed, each match raises an alert.`;
 }
 
 function threatSection(threat: readonly Threat[]): string[] {

@@ -11,6 +11,8 @@ export interface AlertFilter {
   /** Only alerts with an event at or after this time. */
   sinceMs?: number | undefined;
   ruleId?: string | undefined;
+  /** Only alerts of this rule, and those with a finding of it. */
+  foundBy?: string | undefined;
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
   /** Without alerts that are closed and have not matched since. */
@@ -129,16 +131,18 @@ export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
 
 const userPaths = ['user', 'process.user', 'stepparent.login_user', 'stepparent.initiator.requester.user'];
 const isUser = userPaths.flatMap((path) => [`document ->> '$.${path}.name'`, `document ->> '$.${path}.id'`]).join(', ');
+const findingRules = `(SELECT value ->> '$.rule.id' FROM json_each(document, '$.stepparent.alert.findings'))`;
 const unitOf = "document ->> '$.stepparent.systemd.unit'";
 
 /** Whether the alert was not closed, or has matched since. */
 export const isOpenSql = "(review_state IS NOT 'closed' OR review_count <> count)";
 
 function alertConditions(filter: AlertFilter): Condition[] {
-  const { sinceMs, ruleId, state, notState, notClosed, minSeverity, user, unit, afterSeq, untilSeq } = filter;
+  const { sinceMs, ruleId, foundBy, state, notState, notClosed, minSeverity, user, unit, afterSeq, untilSeq } = filter;
   return [
     ['last_ms >= ?', [sinceMs]],
     ['rule_id = ?', [ruleId]],
+    [`(rule_id = ? OR ? IN ${findingRules})`, [foundBy, foundBy]],
     ['state = ?', [state]],
     ['state <> ?', [notState]],
     [`${isOpenSql} = ?`, [notClosed ? 1 : undefined]],

@@ -8,6 +8,7 @@ import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { prepareSuppressed } from './exceptions.ts';
+import { foldFindings } from './fold-findings.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
@@ -20,6 +21,17 @@ import { type EventTimes, isAllowed, prepareTerms, type TermKey, type TermRow } 
 export interface Recorded {
   /** The alerts that this batch raised, in order and in any state but `suppressed`. */
   alerts: AlertRecord[];
+}
+
+/** A match that raises an alert, its own or that of another rule. */
+interface NewFinding {
+  rule: Rule;
+  match: Match;
+  key: TermKey;
+  alert: NewAlert;
+  document: NonNullable<Match['alert']>;
+  /** Adds the terms to the baseline; not called for an alert that is not delivered. */
+  learn(): void;
 }
 
 function countedMs(event: StepparentEvent, nowMs: number): number {
@@ -44,37 +56,43 @@ export function prepareRecord(
   const storeSuppressed = prepareSuppressed(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
   const ledger = prepareLedger(db);
-  function commitMatch(recorded: Recorded, judgedEvent: JudgedEvent, match: Match, times: EventTimes): void {
+  /** Learns and counts a match. Returns what it finds if that is new and raises an alert. */
+  function commitMatch(
+    { event, scope, verdicts }: JudgedEvent,
+    match: Match,
+    times: EventTimes,
+  ): NewFinding | undefined {
     const { verdict, alert: document, known, alerting, exception } = match;
     const { rule } = verdict;
-    const key: TermKey = [rule.id, judgedEvent.scope, JSON.stringify(verdict.terms)];
+    const key: TermKey = [rule.id, scope, JSON.stringify(verdict.terms)];
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
     const row = learnable ? terms.find(key) : undefined;
     if (known || !alerting || document === undefined) {
       if (learnable) terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), times);
-      return;
+      return undefined;
     }
     // Before exceptions: a term that the operator allows permanently needs none.
-    const pattern = learnable && match.isAllowedBy && terms.findPattern(rule.id, judgedEvent.scope, match.isAllowedBy);
+    const pattern = learnable && match.isAllowedBy && terms.findPattern(rule.id, scope, match.isAllowedBy);
     const patternRow = pattern ? terms.find(pattern) : undefined;
     if (pattern && patternRow !== undefined) {
       terms.learn(pattern, patternRow, 'pattern', times);
-      return;
+      return undefined;
     }
     const learning = isLearning(times.eventMs, times.nowMs);
     const alert: NewAlert = {
       ruleId: rule.id,
-      scope: judgedEvent.scope,
+      scope,
       terms: verdict.terms,
       eventMs: times.eventMs,
-      userClass: userClassOf(judgedEvent.event),
+      userClass: userClassOf(event),
       learning,
       document,
     };
     if (exception !== undefined && !isAllowed(row)) {
       storeSuppressed(exception.id, key, alert, times);
-      return;
+      return undefined;
     }
+    if (addsNothing(match, verdicts)) return undefined;
     const latest = latestAlerts.find(key);
     const seen = learnable ? isSeen(row, rule, times) : isSuppressed(latest, verdict, times, learning);
     if (seen) {
@@ -82,19 +100,44 @@ export function prepareRecord(
       if (latest !== undefined && (!learnable || latest.last_ms > times.eventMs - rule.windowMs)) {
         latestAlerts.repeat(latest, times.eventMs);
       }
-      return;
+      return undefined;
+    }
+    if (learnable && isSeenByOther(rule, key, times)) {
+      terms.learn(key, row, 'known', times);
+      return undefined;
     }
     // The latest alert was not delivered because of the rate limit. Until the limit allows a delivery, matches are
     // counted and not learned.
     if (latest?.state === 'rate_limited' && isRateLimited(alert, times.nowMs)) {
       latestAlerts.repeat(latest, times.eventMs);
-      return;
+      return undefined;
     }
-    const raised = raise(alert, times.nowMs);
-    latestAlerts.forget(key);
-    if (raised !== undefined) recorded.alerts.push(raised);
-    if (learnable && raised?.state !== 'rate_limited') {
-      terms.learn(key, row, learning ? 'learning' : 'alert', times);
+    return {
+      rule,
+      match,
+      key,
+      alert,
+      document,
+      learn() {
+        // What was learned meanwhile may have removed the row.
+        if (learnable) terms.learn(key, terms.find(key), learning ? 'learning' : 'alert', times);
+      },
+    };
+  }
+
+  /** Whether a rule whose baseline counts for this one has seen the terms. */
+  const isSeenByOther = (rule: Rule, [, scope, values]: TermKey, times: EventTimes): boolean =>
+    rule.knownBy.some((id) => isSeen(terms.find([id, scope, values]), rule, times));
+
+  /** Raises the alerts of one event. An alert that is not delivered takes in no findings. */
+  function raiseAlerts(recorded: Recorded, found: readonly NewFinding[], { nowMs }: EventTimes): void {
+    const isDelivered = ({ alert }: NewFinding): boolean => alert.learning || !isRateLimited(alert, nowMs);
+    for (const { whole, parts } of foldFindings(found, isDelivered)) {
+      const document = () => whole.document(parts.map(({ match }) => match));
+      const raised = raise({ ...whole.alert, document }, nowMs);
+      latestAlerts.forget(whole.key);
+      if (raised !== undefined) recorded.alerts.push(raised);
+      if (raised?.state !== 'rate_limited') for (const { learn } of [whole, ...parts]) learn();
     }
   }
 
@@ -108,7 +151,9 @@ export function prepareRecord(
       const eventMs = countedMs(event, nowMs);
       if (!events.insert(event, eventMs, nowMs)) continue;
       if (judgedEvent.packages !== undefined) ledger.add(judgedEvent.packages, eventMs);
-      for (const match of judgedEvent.verdicts) commitMatch(recorded, judgedEvent, match, { eventMs, nowMs });
+      const times = { eventMs, nowMs };
+      const found = judgedEvent.verdicts.flatMap((match) => commitMatch(judgedEvent, match, times) ?? []);
+      raiseAlerts(recorded, found, times);
     }
     terms.end();
     latestAlerts.end();
@@ -122,6 +167,23 @@ export function prepareRecord(
       throw error;
     }
   };
+}
+
+/**
+ * Whether neither this match nor one whose alert it goes into has terms to compare: then it says nothing more. It cannot be counted
+ * by an alert of its own, and would raise one at the next such event.
+ */
+function addsNothing({ verdict }: Match, verdicts: readonly Match[]): boolean {
+  return (
+    verdict.terms.includes(null) &&
+    verdicts.some(
+      ({ verdict: other, alert, exception }) =>
+        verdict.rule.partOf.includes(other.rule.id) &&
+        other.terms.includes(null) &&
+        alert !== undefined &&
+        exception === undefined,
+    )
+  );
 }
 
 function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolean {

@@ -35,8 +35,9 @@ export interface AlertReview {
 }
 
 /**
- * How a term got into the baseline: by an alert, learning mode, a known-terms list, `baseline allow`, a match in a
- * container, or the first run of a hunt on this database. A `pattern` is allowed by `baseline allow` for each term that it covers.
+ * How a term got into the baseline: by an alert, learning mode, a known-terms list or the baseline of another rule (`known`),
+ * `baseline allow`, a match in a container, or the first run of a hunt on this database. A `pattern` is allowed by `baseline allow`
+ * for each term that it covers.
  */
 export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'pattern' | 'container' | 'first-run';
 

@@ -250,6 +250,15 @@ const stepparent: Stepparent = {
     terms: ['/usr/bin/python3', null],
     reason: 'not seen before',
     state: 'open',
+    findings: [
+      {
+        rule: { id: 'other-rule', name: 'Other rule' },
+        terms: ['/usr/sbin/nginx', null],
+        reason: 'first of its kind',
+        severity: 21,
+        risk_score: 21,
+      },
+    ],
     exception: { id: 'x1', reason: 'vendor', owner: 'alice', expires: time },
   },
   hunt: { id: 'h1', row: { 'file.name': 'x', count: 0, none: null } },

@@ -62,8 +62,7 @@ export function alertTable(alerts: readonly AlertRecord[], options: AlertTableOp
   const isRecent = alerts.every(({ lastMs }) => lastMs > nowMs - dayMs && lastMs <= nowMs);
   const rows = alerts.map(({ id, ruleId, terms, state, review, lastMs, count, document }) => {
     const { who, ...texts } = partsOf(document);
-    // The words of a rule about new terms do not hold if a term was not observed.
-    const brief = (terms.includes(null) ? undefined : briefOf(ruleId)) ?? texts.why;
+    const brief = briefText({ ruleId, terms, document }, briefOf) ?? texts.why;
     const severity = severityOf(document);
     return {
       fixed: [shownText(id.slice(0, idChars)), localTime(lastMs).slice(isRecent ? 11 : 5, 16), severity],
@@ -107,6 +106,21 @@ export function alertTable(alerts: readonly AlertRecord[], options: AlertTableOp
 function stateText({ state, review }: Pick<AlertRecord, 'state' | 'review'>): string {
   const words = [...(state === 'open' ? [] : [state]), ...(review === undefined ? [] : [review.state])];
   return words.length === 0 ? '' : `(${words.join(', ')}) `;
+}
+
+/**
+ * The short reasons of the rule and of the other rules with a finding in the alert. The words of a rule about new terms do not hold if a
+ * term was not observed.
+ */
+function briefText(
+  { ruleId, terms, document }: Pick<AlertRecord, 'ruleId' | 'terms' | 'document'>,
+  briefOf: AlertTableOptions['briefOf'],
+): string | undefined {
+  const { findings = [] } = document.stepparent.alert ?? {};
+  const [own, ...others] = [{ id: ruleId, terms }, ...findings.map(({ rule: { id }, terms }) => ({ id, terms }))].map(
+    ({ id, terms }) => (terms.includes(null) ? undefined : briefOf(id)),
+  );
+  return own && [own, ...others].filter((each) => each !== undefined).join(', ');
 }
 
 interface Texts {

@@ -11,7 +11,7 @@ import { subjectText } from '../../detectors/message/who.ts';
 import { outcomeOf } from '../../detectors/query/conditions.ts';
 import { isProgramField } from '../../detectors/term.ts';
 import type { AlertRecord, TermRecord } from '../../storage/records.ts';
-import { severityColours, severityOf } from '../configuration/severity.ts';
+import { severityColours, severityNamed, severityOf } from '../configuration/severity.ts';
 import type { Story } from '../query/read-story.ts';
 import { idChars, partsOf } from './alert-table.ts';
 import { cellWidth, cutCells, wrapCells } from './cell-width.ts';
@@ -24,6 +24,8 @@ const valueChars = 160;
 /** Numbers of lines of one part; more are counted. */
 const most = { steps: 24, diff: 40, packages: 12, fields: 12, findings: 8, notes: 12 };
 const minText = 20;
+/** The longest id of a transaction has a boot, a pid and a start time. */
+const incidentIdChars = 40;
 
 const shown = (value: unknown, chars = valueChars): string => escapeText([value ?? ''].flat().join(' '), chars);
 
@@ -44,6 +46,7 @@ export function storyLines(story: Story, columns: number): string[] {
     { label: 'who', texts: [whoText(document)] },
     { label: 'what', texts: [what] },
     { label: 'why', texts: [why] },
+    { label: 'also', texts: otherRuleLines(document) },
     { label: 'review', texts: reviewLines(alert) },
     { label: 'user', texts: [userText(document)] },
     { label: 'tree', texts: treeLines(story, columns - labelCells), isFixed: true },
@@ -71,7 +74,9 @@ function headingLines({ alert, incident }: Story, columns: number): string[] {
   const severity = severityOf(document);
   const name = `  ${shown(document.rule?.name ?? ruleId)}`;
   const { risk_score: score } = incident.event;
-  const { severity: whole } = incident.stepparent.incident;
+  const { severity: whole, alerts_count: alerts } = incident.stepparent.incident;
+  const isSingle = incident.event.action === 'single-alert';
+  const incidentId = shown(isSingle ? id.slice(0, idChars) : incident.stepparent.transaction.id, incidentIdChars);
   const facts = [
     shown(id.slice(0, idChars)),
     shown(ruleId),
@@ -79,9 +84,7 @@ function headingLines({ alert, incident }: Story, columns: number): string[] {
     shown(document.host.name ?? document.host.hostname),
     count > 1 ? `×${count} since ${localTime(firstMs)}` : 'once',
     ...(state === 'open' ? [] : [state]),
-    ...(incident.stepparent.incident.alerts_count > 1
-      ? [`incident ${whole} ${score}, ${incident.stepparent.incident.alerts_count} alerts`]
-      : []),
+    `incident ${incidentId} ${whole} ${score}${alerts > 1 ? `, ${alerts} alerts` : ''}`,
   ];
   return [
     `${styleText(severityColours[severity], severity.toUpperCase(), { stream: process.stdout })}${cutCells(name, columns - severity.length)}`,
@@ -329,6 +332,15 @@ function unseenLines({ stepparent: { unobserved = {}, inferred = {}, truncated =
   ];
 }
 
+/** The other rules with a finding in the alert, with their severity and terms. */
+function otherRuleLines({ stepparent: { alert } }: StepparentEvent): string[] {
+  const { findings = [] } = alert ?? {};
+  const texts = findings
+    .slice(0, most.findings)
+    .map(({ rule, severity, terms }) => `${shown(rule.id)} (${severityNamed(severity)}): ${termsText(terms)}`);
+  return [...texts, ...more(findings.length - most.findings, 'rules')];
+}
+
 /** The query of the rule, and the fields that decided it with their values. */
 function ruleLines({ alert: { document, ruleId }, rule }: Story): string[] {
   if (rule === undefined) return [`${shown(ruleId)} is not loaded`];
@@ -349,14 +361,16 @@ function ruleLines({ alert: { document, ruleId }, rule }: Story): string[] {
   ];
 }
 
+const termsText = (terms: readonly (string | null)[]): string =>
+  terms.map((term) => (term === null ? '(not observed)' : shown(term))).join(', ');
+
 const termText = ({ terms, lastMs, count }: TermRecord): string =>
-  `${terms.map((term) => (term === null ? '(not observed)' : shown(term))).join(', ')} (×${count}, last ${localTime(lastMs)})`;
+  `${termsText(terms)} (×${count}, last ${localTime(lastMs)})`;
 
 function baselineLines({ alert, rule, baseline: { count, newest, own, pattern } }: Story): string[] {
   if (rule?.type !== 'new_terms') return [];
-  const value = alert.terms.map((term) => (term === null ? '(not observed)' : shown(term))).join(', ');
   return [
-    `${value}: ${own === undefined ? 'not known' : `known since ${localTime(own.firstMs)} (${own.origin}), ×${own.count}`}`,
+    `${termsText(alert.terms)}: ${own === undefined ? 'not known' : `known since ${localTime(own.firstMs)} (${own.origin}), ×${own.count}`}`,
     ...foldedLines(alert, rule.termFields),
     ...(pattern === undefined ? [] : [`allowed by the pattern ${termText(pattern)}`]),
     `${count === 0 ? 'no other value' : `${count} other ${count === 1 ? 'value' : 'values'}`} known before`,
@@ -389,6 +403,7 @@ export function alertLine({ id, lastMs, document }: AlertRecord): string {
 function nextLines({ alert, packages }: Story): string[] {
   const id = shown(alert.id.slice(0, idChars));
   const { sha256 } = alert.document.stepparent.script ?? {};
+  const { findings = [] } = alert.document.stepparent.alert ?? {};
   const [first] = packages;
   const isPlain = first !== undefined && /^[\w.+:~-]{1,128}$/.test(`${first.name}${first.version ?? ''}`);
   const steps: [string, string | undefined][] = [
@@ -398,6 +413,9 @@ function nextLines({ alert, packages }: Story): string[] {
     ['expected', `stepparent exception add --from ${id} --reason TEXT`],
     ['answered', `stepparent alerts close ${id} --reason TEXT`],
     ['rule', alert.document.stepparent.hunt === undefined ? `stepparent rules show ${shown(alert.ruleId)}` : undefined],
+    ...findings
+      .slice(0, most.findings)
+      .map(({ rule }): [string, string] => ['also', `stepparent rules show ${shown(rule.id)}`]),
   ];
   return steps.flatMap(([when, command]) => (command === undefined ? [] : [`${when.padEnd(10)}${command}`]));
 }

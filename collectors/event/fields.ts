@@ -1130,6 +1130,39 @@ const stepparentFields = {
         about:
           '`open`: delivered or to be delivered; `learning`: raised during learning, only stored; `rate_limited`: over the limit, stored and counted in a summary; `suppressed`: hidden by an exception, stored and counted',
       },
+      findings: {
+        list: true,
+        journal: 'STEPPARENT_ALERT_FINDINGS',
+        about: 'What other rules found in the same event: they raise no alert of their own',
+        fields: {
+          rule: {
+            about: 'The other rule',
+            required: true,
+            fields: {
+              id: { type: 'keyword', required: true, about: 'Id of the other rule' },
+              name: { type: 'keyword', about: 'Name of the other rule' },
+            },
+          },
+          terms: {
+            type: 'keyword',
+            list: true,
+            required: true,
+            nullable: true,
+            about: 'Values of the fields that the other rule compares; null if not observed',
+          },
+          reason: { type: 'keyword', required: true, about: 'Why this is unusual by the other rule, in one clause' },
+          severity: {
+            type: 'long',
+            required: true,
+            about: 'Severity of the other rule; `event.severity` is the highest of all',
+          },
+          risk_score: {
+            type: 'float',
+            required: true,
+            about: 'Risk score of the other rule; `event.risk_score` is the highest of all',
+          },
+        },
+      },
       exception: {
         about: 'The exception that hid the alert',
         fields: {

@@ -53,6 +53,14 @@ export const threatSchema = z.strictObject({
     .default([]),
 });
 
+const ruleId = z
+  .string()
+  .regex(
+    /^(?=.{1,128}$)[a-z0-9]+(?:-[a-z0-9]+)*$/,
+    'a UUID, or lower-case words joined by "-", of at most 128 characters',
+  );
+const otherRules = z.array(ruleId).max(16).default([]);
+
 const briefText = z.string().regex(/^(?=\S)[^\p{C}]{1,20}(?<=\S)$/u, 'one line of at most 20 characters');
 
 const ruleFile = z.strictObject({
@@ -64,12 +72,7 @@ const ruleFile = z.strictObject({
     })
     .optional(),
   rule: z.strictObject({
-    rule_id: z
-      .string()
-      .regex(
-        /^(?=.{1,128}$)[a-z0-9]+(?:-[a-z0-9]+)*$/,
-        'a UUID, or lower-case words joined by "-", of at most 128 characters',
-      ),
+    rule_id: ruleId,
     name: text,
     description: text,
     version: z.int().min(1).optional(),
@@ -109,7 +112,13 @@ const ruleFile = z.strictObject({
       })
       .optional(),
     stepparent: z
-      .strictObject({ known_terms: texts.default([]), reason: text.optional(), brief: briefText.optional() })
+      .strictObject({
+        known_terms: texts.default([]),
+        part_of: otherRules,
+        known_by: otherRules,
+        reason: text.optional(),
+        brief: briefText.optional(),
+      })
       .optional(),
     filters: unsupported('put the condition into the query'),
     exceptions_list: unsupported('put the exception into the query'),
@@ -200,6 +209,15 @@ export function parseRule(file: string, source: string): Rule {
       `\`rule.stepparent.known_terms\` needs a rule of type "new_terms" with one field, or with ${knownPair}`,
     );
   }
+  const { part_of: partOf = [], known_by: knownBy = [] } = rule.stepparent ?? {};
+  for (const [key, rules] of Object.entries({ part_of: partOf, known_by: knownBy })) {
+    if (rules.length > 0 && rule.type !== 'new_terms') {
+      refuse(['stepparent', key], `\`rule.stepparent.${key}\` needs a rule of type "new_terms"`);
+    }
+    if (rules.includes(rule.rule_id)) {
+      refuse(['stepparent', key], `\`rule.stepparent.${key}\` has the rule itself`);
+    }
+  }
   const reason = rule.stepparent?.reason ?? defaultReason(rule, termFields);
   const misplaced = reason
     .replaceAll(/\{(?:window|who|impostor|@?[A-Za-z_][\w-]*(?:\.[\w-]+)+)\}/g, '')
@@ -228,6 +246,8 @@ export function parseRule(file: string, source: string): Rule {
     windowMs,
     window,
     knownTerms,
+    partOf,
+    knownBy,
     reason,
     brief: rule.stepparent?.brief,
     threat: rule.threat,

@@ -55,6 +55,10 @@ export interface Rule {
   window: 'sliding' | 'fixed';
   /** Names of the lists whose members count as seen (detectors/rules/known-terms.toml). */
   knownTerms: readonly string[];
+  /** new_terms: the rules into whose alert on the same event the finding of this rule goes (detectors/fold-findings.ts). */
+  partOf: readonly string[];
+  /** new_terms: the rules with the same terms whose baseline counts for this rule, too. */
+  knownBy: readonly string[];
   /** Why a match is unusual: one clause, with `{field.name}`, `{who}`, `{impostor}` and `{window}` filled in from the event. */
   reason: string;
   /** The same in at most 20 characters, for tables; undefined if the file does not have it. */

@@ -21,8 +21,9 @@ const noticeWithinMs = 1000;
 /** Reasons in `degraded` that a busy machine causes without an attack. */
 const ofBusyMachine = new RegExp(`process records lost|${lostRecords}|${standstill}`);
 
-/** An alert, with the number of its sightings. */
+/** What one rule found, in an alert of its own or in that of another rule, with the number of sightings. */
 interface Seen {
+  alert: string;
   rule: string;
   terms: string;
   times: number;
@@ -48,7 +49,7 @@ function comes(answer: Answer, { ended, alerts, degraded }: Result): boolean {
     const counts = (reason: string) => (noticed === true ? !ofBusyMachine.test(reason) : noticed.test(reason));
     return degraded.some(counts) || alerts.some(({ rule }) => agentRules.includes(rule));
   }
-  if ('atMost' in answer) return alerts.length <= answer.atMost;
+  if ('atMost' in answer) return new Set(alerts.map(({ alert }) => alert)).size <= answer.atMost;
   const { alerts: rules, term = '', times = 1 } = answer;
   return (
     alerts
@@ -162,7 +163,15 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     const listed = host.alerts();
     const alerts = listed
       .filter((alert) => isAnswer(alert) && !known.has(alert.id) && alert.state !== 'rate_limited')
-      .map(({ ruleId, terms, count }) => ({ rule: ruleId, terms: JSON.stringify(terms), times: count }));
+      .flatMap(({ id, ruleId, terms, count, document }): Seen[] => [
+        { alert: id, rule: ruleId, terms: JSON.stringify(terms), times: count },
+        ...(document.stepparent.alert?.findings ?? []).map((finding) => ({
+          alert: id,
+          rule: finding.rule.id,
+          terms: JSON.stringify(finding.terms),
+          times: 1,
+        })),
+      ]);
     known = new Set(listed.map(({ id }) => id));
     return { ended, alerts, degraded: [...meanwhile] };
   };

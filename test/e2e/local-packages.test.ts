@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bindMount, mountOverlay } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
+import { rulesOf } from '../rules-of.ts';
 import { makeKey, type SigningKey, writeRepository } from './apt-repository.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
@@ -110,7 +111,7 @@ describe.skipIf(missing)(titled('local packages', missing), () => {
     expect(await alertsOf('e2e-local-b')).toEqual([]);
     const ofInitiator = (await agent.alerts()).filter(
       (alert) =>
-        alert.rule.id === 'package-installed-by-unusual-initiator' &&
+        rulesOf(alert).includes('package-installed-by-unusual-initiator') &&
         alert.stepparent.initiator?.executable === '/opt/webapp/server',
     );
     expect(ofInitiator.map(({ stepparent }) => stepparent.transaction?.id)).toEqual([

@@ -9,6 +9,7 @@ import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { type Journald, journaldMissing, startJournald } from '../journald.ts';
 import { mountOverlay } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
+import { rulesOf } from '../rules-of.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, testAgent, until, withAllRules } from './run-agent.ts';
 
@@ -103,7 +104,7 @@ describe.skipIf(missing)(titled('origins', missing), () => {
       (await agent.execs()).find(({ process }) => process?.name === 'dpkg' && process.args?.includes(deb)),
     );
   const alertOf = async (deb: string) =>
-    (await agent.alerts()).find(({ process, rule: { id } }) => id === rule && process?.args?.includes(deb));
+    (await agent.alerts()).find((alert) => rulesOf(alert).includes(rule) && alert.process?.args?.includes(deb));
   const below = (file: string, ...lines: string[]): string[] => [file, ...lines, '--'];
   const as = (user: string): string[] => ['setpriv', `--reuid=${user}`, '--clear-groups'];
   const inShell = ['sh', '-c', '"$@"; exit $?', 'sh'];

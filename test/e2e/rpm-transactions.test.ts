@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
+import { rulesOf } from '../rules-of.ts';
 import { copyOf } from './launchers.ts';
 import { buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
@@ -49,7 +50,7 @@ describe.skipIf(missing)(titled('rpm transactions', missing), () => {
   const alertsOf = async (name: string) =>
     (await agent.alerts()).filter(
       (alert) =>
-        alert.rule.id === rule &&
+        rulesOf(alert).includes(rule) &&
         (alert.package?.name?.includes(name) || alert.process?.args?.some((arg) => arg.endsWith(`${name}.rpm`))),
     );
   const rpm = (...args: string[]) => run('rpm', ['--dbpath', database, '--nodeps', ...args]);

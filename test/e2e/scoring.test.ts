@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { titled } from '../needs.ts';
+import { rulesOf } from '../rules-of.ts';
 import { attacks, kinds } from '../scenarios/attacks.ts';
 import { literalConditions } from '../scenarios/literal-conditions.ts';
 import { benign, firstWeek, type Scenario } from '../scenarios/scenarios.ts';
@@ -49,7 +50,7 @@ describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
           scenario,
           {
             scenario,
-            fired: [...new Set(alerts.filter(within).map(({ rule }) => rule.id))].sort(),
+            fired: [...new Set(alerts.filter(within).flatMap(rulesOf))].sort(),
             literal: [...new Set(events.flatMap((event, at) => (within(event) ? (literal[at] ?? []) : [])))],
           },
         ];

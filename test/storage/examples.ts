@@ -7,6 +7,7 @@ import type { Scope } from '../../collectors/event/scope.ts';
 import type { PackageList } from '../../collectors/provenance/package-lists.ts';
 import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
+import { foldedAlert } from '../../detectors/folded-alert.ts';
 import type { JudgedEvent, Match } from '../../detectors/judge.ts';
 import type { LedgerChange, LedgerEntry } from '../../detectors/package-ledger.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
@@ -35,6 +36,8 @@ export function exampleRule(change: Partial<Rule> = {}): Rule {
     windowMs: 90 * day,
     window: 'sliding',
     knownTerms: [],
+    partOf: [],
+    knownBy: [],
     reason: '{process.parent.executable} has not installed a package with dpkg on this host in the last {window}',
     brief: undefined,
     threat: [
@@ -133,9 +136,16 @@ export function exampleJudged(
   }: Partial<Pick<Match, 'known' | 'alerting'>> & { exception?: Exception | undefined } = {},
 ): Match {
   const id = alertId(event.event.id, verdict.rule.id);
+  const { rule } = verdict;
+  const own = () => buildAlert({ event, verdict, state: 'open', id, exception });
+  const alert = (parts: readonly Match[] = []) =>
+    foldedAlert(
+      { rule, document: own() },
+      parts.map((part) => ({ rule: part.verdict.rule, document: part.alert?.() ?? own() })),
+    );
   return {
     verdict,
-    alert: known || !alerting ? undefined : () => buildAlert({ event, verdict, state: 'open', id, exception }),
+    alert: known || !alerting ? undefined : alert,
     known,
     alerting,
     ...(exception && { exception }),

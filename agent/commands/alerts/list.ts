@@ -69,16 +69,16 @@ export const list = (): Command =>
  * one, `review`.
  */
 async function printAlerts(options: AlertsOptions): Promise<void> {
-  const { config, since: sinceMs, rule: ruleId, user, unit, state, limit, json } = options;
+  const { config, since: sinceMs, rule: foundBy, user, unit, state, limit, json } = options;
   const { severityNumbers } = await import('../../../detectors/alert.ts');
   const notState = state === undefined ? ('suppressed' as const) : undefined;
   const minSeverity = options.severity && severityNumbers[options.severity];
   const notClosed = !options.all;
-  const filter: AlertFilter = { notClosed, sinceMs, ruleId, user, unit, state, notState, minSeverity, limit };
+  const filter: AlertFilter = { notClosed, sinceMs, foundBy, user, unit, state, notState, minSeverity, limit };
   const print = json ? printDocuments : await tablePrinter(config);
   if (options.follow) await follow(config, filter, print);
   else if (options.new) {
-    const isWhole = [sinceMs, ruleId, user, unit, state, minSeverity].every((value) => value === undefined);
+    const isWhole = [sinceMs, foundBy, user, unit, state, minSeverity].every((value) => value === undefined);
     await withStore(config, (store) => printNew(store, filter, { print, isWhole }));
   } else await withStoreReader(config, (store) => print(store, filter, true));
 }

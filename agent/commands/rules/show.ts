@@ -43,6 +43,8 @@ function linesOf({ rule, enabled }: ConfiguredRule, settings: string): string[] 
     [rule.type === 'new_terms' ? 'new terms' : 'one alert by', rule.termFields.join(', ')],
     ['window', `${rule.windowMs / 3_600_000} h, ${rule.window}`],
     ['known terms', rule.knownTerms.join(', ')],
+    ['known by', rule.knownBy.join(', ')],
+    ['part of', rule.partOf.join(', ')],
     [
       'techniques',
       techniquesOf(rule)

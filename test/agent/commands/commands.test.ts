@@ -394,7 +394,7 @@ test('show explains an alert by a prefix of its id, or a transaction by its id, 
   const lines = out.trimEnd().split('\n');
   expect(lines[0]).toBe('MEDIUM  Parent \\x1b[2J');
   expect(lines[1]).toContain(`${id.slice(0, 8)} · a-rule · `);
-  expect(out).toContain('incident high 72, 3 alerts');
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('incident 01234567-71-100 high 72, 3 alerts');
   expect(out).toMatch(/^what +ran dpkg to install x\.deb$/m);
   expect(out).toMatch(/^why +not seen$/m);
   expect(out).toMatch(/^time .*<- ALERT$/m);

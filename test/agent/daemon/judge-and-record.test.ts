@@ -20,6 +20,7 @@ import { readRules } from '../../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
 import { StoreError } from '../../../storage/store-error.ts';
 import { observedExec } from '../../detectors/observed-exec.ts';
+import { rulesOf } from '../../rules-of.ts';
 import { exampleEvent, exampleException, exampleRule, start } from '../../storage/examples.ts';
 import { temporaryStore } from '../../storage/temporary-store.ts';
 
@@ -316,13 +317,13 @@ describe('a shell that is usual as parent', () => {
   const step = (executable: string, pid: number) => ({ entity_id: `e${pid}`, pid, executable, args: [executable] });
   const shell = { ...step('/usr/bin/dash', 20), args: ['sh', '-c', 'x'] };
 
-  /** The alerts of a store with all rules for each of these runs, by rule. */
+  /** The alerts of a store with all rules for each of these runs: the rules that each stands for. */
   function raised(...runs: [tool: string, line: string, unit: string, above: string][]) {
     const store = temporaryStore();
-    const alerts: string[][] = [];
+    const alerts: string[][][] = [];
     const { pipeline } = pipelineWith(rules, {
       commit: (findings) =>
-        void alerts.push(store.record(findings, start).alerts.map(({ document }) => String(document.rule?.id))),
+        void alerts.push(store.record(findings, start).alerts.map(({ document }) => rulesOf(document))),
     });
     for (const [index, [tool, line, unit, above]] of runs.entries()) {
       const process = { pid: 30, name: tool, executable: `/usr/bin/${tool}`, args: line.split(' '), parent: shell };
@@ -346,10 +347,11 @@ describe('a shell that is usual as parent', () => {
     const byNginx: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'nginx.service', '/usr/sbin/nginx'];
     const initiator = 'package-installed-by-unusual-initiator';
     expect(raised(byVendor, byNginx, byNginx, byCron, byCron)).toEqual([
-      ['dpkg-package-installed-by-unusual-parent', initiator],
-      [initiator],
+      // The rule for the parent takes in what the rule for the initiator found.
+      [['dpkg-package-installed-by-unusual-parent', initiator]],
+      [[initiator]],
       [],
-      [initiator, 'rpm-package-installed-by-unusual-parent'],
+      [['rpm-package-installed-by-unusual-parent', initiator]],
       [],
     ]);
   });
@@ -382,6 +384,20 @@ describe('an exception', () => {
       [undefined, exception],
       [undefined, exception],
     ]);
+  });
+
+  test('for a rule counts for one that its baseline counts for, after those of that rule', () => {
+    const [own, others] = [exampleException({ id: 'own' }), exampleException({ id: 'others' })];
+    const runs = exampleRule({ id: 'runs', matches: dpkg.matches, knownBy: ['installs', 'more'] });
+    const coveredBy = (covers: Readonly<Record<string, ReturnType<typeof exampleException>>>) => {
+      const { pipeline, batches } = pipelineWith([runs], { exceptionFor: (ruleId) => covers[ruleId] });
+      pipeline.take(example('a').exec);
+      pipeline.commit();
+      return batches[0]?.[0]?.verdicts[0]?.exception;
+    };
+    expect(coveredBy({ more: others })).toBe(others);
+    expect(coveredBy({ runs: own, installs: others })).toBe(own);
+    expect(coveredBy({ dpkg: others })).toBeUndefined();
   });
 
   test('is not evaluated without a match', () => {

@@ -82,6 +82,28 @@ test('the reason stands for a short one that the rule does not have, or that doe
   expect(line).toMatch(/ - process.parent.executab.*…$/);
 });
 
+test('findings of other rules have their short reasons beside that of the rule', () => {
+  const document = change('alice', script, 'new editor, and new person in 90 days');
+  const finding = (id: string, term: string | null) => ({
+    rule: { id },
+    terms: [term],
+    reason: 'new person in 90 days',
+    severity: 21,
+    risk_score: 21,
+  });
+  const lineOf = (...findings: ReturnType<typeof finding>[]) => {
+    const { alert } = document.stepparent ?? {};
+    const whole = recordOf(
+      {},
+      { ...document, stepparent: { ...document.stepparent, ...(alert && { alert: { ...alert, findings } }) } },
+    );
+    const briefs: Record<string, string> = { r: 'new editor', other: 'first time' };
+    return alertTable([whole], { columns: 90, nowMs: lastMs, briefOf: (id) => briefs[id] })[1];
+  };
+  expect(lineOf(finding('other', 'x'))).toMatch(/ - new editor, first time$/);
+  expect(lineOf(finding('other', null), finding('third', 'x'))).toMatch(/ - new editor$/);
+});
+
 test('the count is at the end of its line, a state before the deed, and dates appear with an old alert', () => {
   const alerts = [
     recordOf({ count: 2, lastMs: lastMs - 10 * 86_400_000 }, change('alice', '/etc/x')),

@@ -128,6 +128,31 @@ test('a term without the random part of a path is explained', () => {
   expect(script.filter((line) => line.includes('new in each run'))).toEqual([]);
 });
 
+test('names the incident, and other rules with a finding in the alert', () => {
+  const document = alertDocument();
+  const { alert } = document.stepparent;
+  const findings = [
+    { rule: { id: 'other-rule' }, terms: ['/usr/sbin/nginx', null], reason: 'first', severity: 73, risk_score: 73 },
+  ];
+  const withOthers = {
+    ...document,
+    stepparent: { ...document.stepparent, ...(alert && { alert: { ...alert, reason: 'new, and first', findings } }) },
+  };
+  const lines = storyLines(storyOf(withOthers), 200);
+  expect(lines[1]).toMatch(/ · incident 01234567-71-100 medium 47$/);
+  expect(lines).toContain('why       new, and first');
+  expect(lines).toContain('also      other-rule (high): /usr/sbin/nginx, (not observed)');
+  expect(lines.filter((line) => line.includes('stepparent rules show'))).toEqual([
+    expect.stringMatching(/rule +stepparent rules show r$/),
+    expect.stringMatching(/also +stepparent rules show other-rule$/),
+  ]);
+});
+
+test('an alert without a transaction is an incident by its own id', () => {
+  const { transaction: _, ...stepparent } = alertDocument().stepparent;
+  expect(storyLines(storyOf({ ...alertDocument(), stepparent }), 200)[1]).toMatch(/ · incident a1f09c2e medium 47$/);
+});
+
 const step = (kind: IncidentStep['kind'], what: string, more: Partial<IncidentStep> = {}): IncidentStep => ({
   '@timestamp': '2026-03-03T10:00:00.000Z',
   'event.id': what,

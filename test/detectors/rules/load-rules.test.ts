@@ -75,6 +75,8 @@ describe('a valid rule', () => {
       windowMs: 86_400_000,
       window: 'fixed',
       knownTerms: [],
+      partOf: [],
+      knownBy: [],
       reason: 'A rule',
       note: '',
       license: 'not stated',
@@ -94,6 +96,11 @@ describe('a valid rule', () => {
       window: 'sliding',
       reason: 'process.parent.executable {process.parent.executable} was not seen in the last {window}',
     });
+  });
+
+  test('may be part of other rules, and share the baseline of others', () => {
+    const keys = '[rule.stepparent]\npart_of = ["b-rule", "c-rule"]\nknown_by = ["d-rule"]\n';
+    expect(parseRule('x', `${newTerms}${keys}`)).toMatchObject({ partOf: ['b-rule', 'c-rule'], knownBy: ['d-rule'] });
   });
 
   test.each([
@@ -266,6 +273,24 @@ describe('an invalid rule', () => {
       '`rule.stepparent.known_terms` needs a rule of type "new_terms" with one field, or with stepparent.initiator.executable and stepparent.initiator.origin',
     ],
     [
+      [/$/, '[rule.stepparent]\npart_of = ["b-rule"]\n'],
+      31,
+      1,
+      '`rule.stepparent.part_of` needs a rule of type "new_terms"',
+    ],
+    [
+      [/$/, '[rule.stepparent]\nknown_by = ["b-rule"]\n'],
+      31,
+      1,
+      '`rule.stepparent.known_by` needs a rule of type "new_terms"',
+    ],
+    [
+      [/$/, '[rule.stepparent]\npart_of = ["B rule"]\n'],
+      31,
+      1,
+      '`rule.stepparent.part_of[0]` must be a UUID, or lower-case words joined by "-", of at most 128 characters',
+    ],
+    [
       [/$/, '[rule.alert_suppression]\ngroup_by = ["a", "b", "c", "d"]\n'],
       31,
       1,
@@ -288,6 +313,11 @@ describe('an invalid rule', () => {
     expect(error.message).toBe(
       '`rule.new_terms.history_window_start[0].value` must be a time before now such as "now-90d" (s, m, h, d or w)',
     );
+  });
+
+  test.each(['part_of', 'known_by'])('a rule that names itself in %s', (key) => {
+    const error = errorOf(`${newTerms}[rule.stepparent]\n${key} = ["a-rule"]\n`);
+    expect(error.message).toBe(`\`rule.stepparent.${key}\` has the rule itself`);
   });
 
   test.each<[title: string, source: string, line: number, column: number]>([

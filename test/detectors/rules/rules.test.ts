@@ -134,6 +134,14 @@ describe.each(rules)('$id', (rule) => {
     }
   });
 
+  test('is part of rules that exist, and shares the baseline of rules with the same terms', () => {
+    const named = (ids: readonly string[]) => rules.filter(({ id }) => ids.includes(id));
+    expect(named(rule.partOf).map(({ id }) => id)).toEqual(rule.partOf.toSorted());
+    expect(named(rule.knownBy).map(({ id, termFields }) => [id, termFields])).toEqual(
+      rule.knownBy.toSorted().map((id) => [id, rule.termFields]),
+    );
+  });
+
   test('fires on its hits and not on its near misses', async () => {
     expect(existsSync(casesFile)).toBe(true);
     const { hits, misses } = await load();
