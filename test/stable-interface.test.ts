@@ -47,6 +47,7 @@ const messageIds = {
   'maintainer-script-unowned': 'b5e7806b08c98e0daa2082e6ffa1c609',
   'maintainer-script-read-by-interpreter': 'ae9a1a24ab2c89baaac9a66868ebb426',
   'package-file-not-in-lists': 'feb5179bf14f897f94e5c9b503829bbf',
+  'package-code-run-by-unusual-initiator': '3e2f1436f3268d4186f5233774f70ab5',
   'package-downgraded': 'fa74fd6c654b8b85baa5793d39c6a0c2',
   'maintainer-script-with-indicator': '19a4f88356a38ea89e0bc15fc0884a18',
   'package-file-overridden': 'dbda27cd7ef2801aab83ce4eeeeaa101',

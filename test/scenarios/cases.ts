@@ -58,6 +58,7 @@ const unowned = 'package-tool-ran-unowned-program';
 const impostor = 'package-tool-impostor';
 const persistence = 'package-script-added-persistence';
 const override = 'package-file-overridden';
+const codeRun = 'package-code-run-by-unusual-initiator';
 
 /** A case in the session of an administrator, whose installations are in the baseline. */
 const login = (id: string, title: string, script: string, answers: readonly Answer[]): Case => ({
@@ -279,6 +280,14 @@ PYTHON
       times: 6,
     })),
   ),
+  daemon(
+    'removal-by-service',
+    'lighttpd',
+    'a web server, which never installed anything, removes a package, so that its scripts run',
+    `dpkg --log=/dev/null --purge short
+    echo "PROOF $(dpkg-query -W short 2>&1)"`,
+    [{ alerts: [codeRun], term: '/lighttpd' }],
+  ),
 ];
 
 /** Shell text by tool: it runs a deployment script under a name that is new each time. */
@@ -299,7 +308,7 @@ const falseAlarms: readonly Case[] = [
       `install="dpkg -i $DEBS/viewer_1.deb; sleep 0.3"
       for i in 1 2 3; do ${once}; done
       echo "PROOF $(dpkg-query -W viewer)"`,
-      // One alert of the rule for the parent, one of the rule for the initiator.
+      // One alert of the rule for the parent, one of the rule for the initiator; of one process they are one alert.
       [{ atMost: 2 }],
     ),
   ),
@@ -319,7 +328,7 @@ const falseAlarms: readonly Case[] = [
     for name in marked short victim copied editor viewer; do cp $DEBS/\${name}_1.deb $root/tmp; done
     PATH=/sbin:/usr/sbin:/bin:/usr/bin chroot $root sh -c 'dpkg --force-depends --install /tmp/*.deb'
     proof $root/opt/marked.ran`,
-    // One alert of the rule for the parent, one of the rule for the initiator.
+    // One alert of the rule for the parent, one of the rule for the initiator; of one process they are one alert.
     [{ atMost: 2 }],
   ),
   login(
@@ -551,11 +560,11 @@ SCRIPT
   daemon(
     'cap-as-shield',
     'blind-cap',
-    'more alerts than a rule may send, then the real installation',
-    `for i in $(seq 130); do cp /bin/dash p$i; ./p$i -c 'dpkg -i /nowhere/x.deb; :' 2>/dev/null; done
+    'more alerts than the rules for parent and initiator may send together, then the real installation',
+    `for i in $(seq 230); do cp /bin/dash p$i; ./p$i -c 'dpkg -i /nowhere/x.deb; :' 2>/dev/null; done
     cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
     proof /opt/evil.ran`,
-    [{ ...reported, term: '/real', fails: 'above the rate limit no alert of the rule is delivered' }],
+    [{ ...reported, term: '/real', fails: 'above the rate limits no alert of the rules is delivered' }],
     { fresh: true },
   ),
   daemon(
@@ -688,7 +697,7 @@ const unshared = 'unshare --mount --propagation private --pid --fork';
 
 /** What makes or enters another system: its name, a script, and the number of alerts of its first run. */
 const builders: readonly (readonly [name: string, script: string, first: number])[] = [
-  // One alert of the rule for the parent, one of the rule for the initiator.
+  // At most one of the rule for the parent and one of the rule for the initiator; of one process they are one alert.
   [
     'debootstrap',
     `debootstrap --variant=minbase --unpack-tarball=$TARBALL bookworm $WORK/root $ARCHIVE >log 2>&1 || { tail -n 5 log; false; }
