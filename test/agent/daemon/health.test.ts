@@ -136,6 +136,11 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
     ['alerts are not written: ENOSPC'],
   ],
   ['logs_directory', { delivery: { ...delivery, unwritable } }, ['alerts are not written: /logs (EROFS)']],
+  [
+    'alert_command',
+    { delivery: { ...delivery, sinks: [sink('socket', 'the command ended with 3')] } },
+    ['alerts are not handed to /etc/stepparent/on-alert: the command ended with 3'],
+  ],
   ['recent_faults', { recentFaults: ['a failed', 'b failed'] }, ['a failed', 'b failed']],
 ];
 
