@@ -1,12 +1,11 @@
 // Real image builders and containers on a host with an agent: they raise an alert or two, and only once.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached } from '../booted/debian.ts';
 import { testCases } from '../e2e/case-tests.ts';
 import { scenariosMissing } from '../e2e/scenario-host.ts';
-import { bindMount } from '../mount-namespace.ts';
 import { missingTools, unmet } from '../needs.ts';
 import { archive, chrootMissing } from '../packages/chroot.ts';
 import { builderCases } from '../scenarios/cases.ts';
@@ -29,9 +28,6 @@ testCases({
     const SYSTEM = join(scratch, 'system');
     const args = ['--variant=minbase', `--unpack-tarball=${TARBALL}`, release, SYSTEM, from];
     execFileSync('debootstrap', args, { stdio: 'pipe' });
-    const schroot = join(scratch, 'schroot');
-    cpSync('/etc/schroot', schroot, { recursive: true, verbatimSymlinks: true });
-    bindMount(schroot, '/etc/schroot');
     return { ARCHIVE: from, TARBALL, SYSTEM };
   },
 });

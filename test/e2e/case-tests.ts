@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lostRecords } from '../../agent/daemon/faults.ts';
 import { standstill } from '../../agent/daemon/self-watch.ts';
 import type { AlertRecord } from '../../storage/records.ts';
-import { bindMount, mountEmpty } from '../mount-namespace.ts';
+import { mountEmpty } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { type Answer, beforeCases, type Case, casePrelude } from '../scenarios/cases.ts';
 import { agentRules, firstWeek, prelude } from '../scenarios/scenarios.ts';
@@ -176,18 +176,10 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     return { ended, alerts, degraded: [...meanwhile] };
   };
 
-  /** Directories of the host that the cases change. */
-  const changed = ['/etc/apt', '/etc/dpkg', '/etc/alternatives'];
-
   beforeAll(async () => {
     given = more(scratch);
     await host.prepare();
     mountEmpty('/var/tmp');
-    for (const directory of changed) {
-      const copy = join(scratch, directory.replaceAll('/', '_'));
-      cpSync(directory, copy, { recursive: true, verbatimSymlinks: true });
-      bindMount(copy, directory);
-    }
     for (const act of [...firstWeek, beforeCases]) if (!lacks(act)) await host.play(act, env());
     await host.settled();
     known = new Set(host.alerts().map(({ id }) => id));

@@ -77,6 +77,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(modes['755']?.map(({ to }) => to)).toEqual([
       '/usr/bin/stepparent',
       '/usr/lib/stepparent/bin/node',
+      '/usr/lib/stepparent/on-alert',
       '/usr/lib/stepparent/start',
     ]);
   });
