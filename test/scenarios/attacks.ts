@@ -158,7 +158,7 @@ export const kinds: readonly Kind[] = [
         'cron',
         'cron-job',
         'a cron job runs sh, and that rpm -i; the shell is in the baseline',
-        'rpm_i -i $RPMS/rpm-evil.rpm; :',
+        'rpm_i --replacepkgs -i $RPMS/rpm-evil.rpm; :',
         { twin: 'week-vendor-rpm', rules: [initiator] },
       ),
       daemon('atd', 'at-job', 'a job of at runs dpkg -i', 'dpkg -i $DEBS/evil-by-at_1.deb; :', {
