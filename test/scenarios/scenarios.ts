@@ -40,7 +40,7 @@ export const rpmRecords = 'rpm-database-changed-by-other-program';
 export const byService = 'local-package-installed-by-service';
 
 /** The rules about what is done to the agent. All others are about packages. */
-export const agentRules: readonly string[] = ['tracing-instance-tampered', 'agent-not-running'];
+export const agentRules: readonly string[] = ['tracing-instance-tampered'];
 
 /** A scenario in the session of a user who logs in over ssh and works in bash. */
 export const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
