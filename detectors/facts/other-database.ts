@@ -16,7 +16,7 @@ const changes: ReadonlySet<string> = new Set<PackageOperation['operation']>([
 ]);
 
 /**
- * The other database; undefined: there is none, or the operation changes another root. `variables`: as in `process.env_vars`, read
+ * The other database; undefined: the operation uses the host's, or changes another root. `variables`: as in `process.env_vars`, read
  * if they count. `workingDirectory` is called for a relative path.
  */
 export function otherDatabase(

@@ -39,7 +39,7 @@ function deedText(event: StepparentEvent, isBrief: boolean): string {
   const { destination, process, stepparent } = event;
   if (destination !== undefined) return connectionText(event, destination);
   const { gap, package: operation, script, transaction } = stepparent;
-  if (gap !== undefined) return gapText(gap);
+  if (gap !== undefined) return gapText(gap, isBrief);
   if (transaction?.manager !== undefined) return transactionText(event, transaction, isBrief);
   if (transaction?.survivors !== undefined) return survivorsText(event, transaction);
   const verb = operation && operationVerbs[operation.operation];
@@ -61,10 +61,11 @@ const gapCauses = {
   rebooted: 'since before the boot of the host',
 } as const;
 
-/** `started the agent, which had not run for 12 minutes since it was stopped`. */
-function gapText({ reason, seconds }: NonNullable<StepparentEvent['stepparent']['gap']>): string {
+/** `started the agent, which had not run for 12 minutes since it was stopped`; in brief `agent stopped, off 12 minutes`. */
+function gapText({ reason, seconds }: NonNullable<StepparentEvent['stepparent']['gap']>, isBrief: boolean): string {
   const unit = [unitMs.d, unitMs.h, unitMs.m].find((ms) => seconds * 1000 >= 2 * ms) ?? unitMs.s;
   const length = durationText(Math.round((seconds * 1000) / unit) * unit);
+  if (isBrief) return `${reason === 'rebooted' ? 'host' : 'agent'} ${reason}, off ${length}`;
   return `started the agent, which had not run for ${length} ${gapCauses[reason]}`;
 }
 

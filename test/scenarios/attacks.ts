@@ -5,6 +5,7 @@ import {
   byService,
   daemon as daemonScenario,
   initiator,
+  librpmByPython,
   login as loginScenario,
   parents,
   rpmModule,
@@ -355,22 +356,7 @@ export const kinds: readonly Kind[] = [
         'webapp',
         'librpm',
         "a web application installs with rpm's Python module",
-        `cat >installer.py <<'PYTHON'
-import os, rpm, sys
-rpm.addMacro('_dbpath', sys.argv[1])
-path, opened = sys.argv[2], []
-transaction = rpm.TransactionSet()
-transaction.setVSFlags(-1)
-transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
-def step(reason, amount, total, key, data):
-    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
-        opened.append(open(key))
-        return opened[-1].fileno()
-    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
-        opened.pop().close()
-transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
-transaction.run(step, '')
-PYTHON
+        `${librpmByPython}
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-three.rpm`,
         { twin: 'week-librpm', rules: [initiator, rpmRecords], needs: rpmModule },
       ),

@@ -2,7 +2,7 @@
 // suite fails when the agent gives that answer.
 
 import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
-import { type Act, initiator, rpmRecords } from './scenarios.ts';
+import { type Act, initiator, librpmByPython, rpmRecords } from './scenarios.ts';
 
 /** What a case expects. Each answer is a test. */
 export type Answer = {
@@ -412,22 +412,7 @@ PYTHON
     'librpm-by-python',
     'webapp',
     "a program installs with rpm's Python module, as dnf does",
-    `cat >installer.py <<'PYTHON'
-import os, rpm, sys
-rpm.addMacro('_dbpath', sys.argv[1])
-path, opened = sys.argv[2], []
-transaction = rpm.TransactionSet()
-transaction.setVSFlags(-1)
-transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
-def step(reason, amount, total, key, data):
-    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
-        opened.append(open(key))
-        return opened[-1].fileno()
-    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
-        opened.pop().close()
-transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
-print(transaction.run(step, ''))
-PYTHON
+    `${librpmByPython}
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,

@@ -26,6 +26,24 @@ export interface Scenario extends Act {
   because?: string;
 }
 
+/** Writes installer.py: it installs the package that its second argument names, with rpm's Python module, into the database of its first. */
+export const librpmByPython = `cat >installer.py <<'PYTHON'
+import os, rpm, sys
+rpm.addMacro('_dbpath', sys.argv[1])
+path, opened = sys.argv[2], []
+transaction = rpm.TransactionSet()
+transaction.setVSFlags(-1)
+transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
+def step(reason, amount, total, key, data):
+    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
+        opened.append(open(key))
+        return opened[-1].fileno()
+    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
+        opened.pop().close()
+transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
+print(transaction.run(step, ''))
+PYTHON`;
+
 export const prelude = `
 set -e
 as_root() { su -s /bin/bash -c '"$@"' root -- bash "$@"; }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { actionText } from '../../../detectors/alert.ts';
+import { briefWhatText } from '../../../detectors/message/what.ts';
 import { whoText } from '../../../detectors/message/who.ts';
 
 type Fields = StepparentEvent['stepparent'];
@@ -397,6 +398,28 @@ describe('what, of processes that are left running', () => {
   ])('%s', (_, survivors = [], count, expected) => {
     const transaction = { id: 't', survivors, survivors_count: count };
     expect(actionText(eventOf({ ...overSsh, transaction }))).toBe(`alice over ssh ${expected}`);
+  });
+});
+
+describe('what, of a start of the agent', () => {
+  test.each<[NonNullable<Fields['gap']>, string, string]>([
+    [{ reason: 'stopped', seconds: 723 }, '12 minutes since it was stopped', 'agent stopped, off 12 minutes'],
+    [
+      { reason: 'killed', seconds: 5 },
+      '5 seconds since it was killed or ended by itself',
+      'agent killed, off 5 seconds',
+    ],
+    [
+      { reason: 'killed', seconds: 119 },
+      '119 seconds since it was killed or ended by itself',
+      'agent killed, off 119 seconds',
+    ],
+    [{ reason: 'rebooted', seconds: 200_000 }, '2 days since before the boot of the host', 'host rebooted, off 2 days'],
+    [{ reason: 'stopped', seconds: 0 }, '0 seconds since it was stopped', 'agent stopped, off 0 seconds'],
+  ])('%j', (gap, length, brief) => {
+    const event = eventOf({ ...overSsh, gap });
+    expect(actionText(event)).toBe(`alice over ssh started the agent, which had not run for ${length}`);
+    expect(briefWhatText(event)).toBe(brief);
   });
 });
 
